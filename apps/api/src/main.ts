@@ -1,0 +1,2 @@
+import { hello } from '#kernel';
+process.stdout.write(hello + '\n');

@@ -1,0 +1,135 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { z } from 'zod';
+import { ConfigError } from './config-error.js';
+import { issuersSchema, type IssuerConfig } from './issuer-config.js';
+
+const port = z.coerce.number().int().min(0).max(65_535);
+const count = z.coerce.number().int().min(0).max(1_000_000);
+const engineId = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, 'is not an engine id');
+
+/** Every variable Claviger reads, with its default. `docs/CONFIGURATION.md` describes them. */
+const environment = z.object({
+  NODE_ENV: z.string().default('development'),
+  CLAVIGER_HOST: z.string().min(1).default('127.0.0.1'),
+  CLAVIGER_PORT: port.default(8080),
+  CLAVIGER_METRICS_PORT: port.optional(),
+  CLAVIGER_DATA_DIR: z.string().min(1).default('.claviger'),
+  DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
+  CLAVIGER_MIGRATION_DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
+  CLAVIGER_DATABASE_POOL: z.coerce.number().int().min(2).max(200).default(10),
+  CLAVIGER_ROOT_KEY_FILE: z.string().min(1).optional(),
+  CLAVIGER_ISSUERS: z.string().optional(),
+  CLAVIGER_ISSUERS_FILE: z.string().min(1).optional(),
+  CLAVIGER_SOFTWARE_ENGINES: z
+    .string()
+    .default('software')
+    .transform((value) => value.split(',').map((id) => id.trim()))
+    .pipe(z.array(engineId).min(1)),
+  CLAVIGER_AUDIT_CHECKPOINT_FILE: z.string().min(1).optional(),
+  CLAVIGER_RATE_LIMIT: count.default(0),
+  CLAVIGER_RATE_LIMIT_ADDRESS: count.default(1_000),
+  CLAVIGER_TRUST_PROXY: z.string().min(1).optional(),
+  CLAVIGER_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
+  CLAVIGER_SHUTDOWN_GRACE_S: z.coerce.number().int().min(1).max(300).default(20),
+});
+
+export interface Config {
+  /** `production` refuses everything that is generated or defaulted for development. */
+  readonly mode: 'development' | 'production';
+  readonly host: string;
+  readonly port: number;
+  /** Own port for /metrics; absent: the main port answers it to loopback peers only. */
+  readonly metricsPort: number | undefined;
+  /** Absolute folder for what the embedded default keeps. */
+  readonly dataDir: string;
+  readonly database: {
+    /** The application role; absent: the embedded PostgreSQL. */
+    readonly url: string | undefined;
+    /** The owner, for migrations. */
+    readonly migrationUrl: string | undefined;
+    readonly poolSize: number;
+  };
+  /** Absolute path of the root key ring. */
+  readonly rootKeyFile: string;
+  /** Empty in development: then the development issuer is trusted. */
+  readonly issuers: readonly IssuerConfig[];
+  /** Ids of the software engines; the first is the default engine. */
+  readonly softwareEngines: readonly string[];
+  readonly auditCheckpointFile: string | undefined;
+  /** Requests per second; 0 is off. */
+  readonly rateLimit: { readonly perTenant: number; readonly perAddress: number };
+  /** Addresses of proxies whose `X-Forwarded-For` is believed (comma list, CIDR). */
+  readonly trustProxy: string | undefined;
+  readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
+  readonly shutdownGraceS: number;
+}
+
+type Environment = z.infer<typeof environment>;
+
+/** An empty variable is an unset one: compose files pass `X=` for what is not configured. */
+const withoutEmpty = (source: Readonly<Record<string, string | undefined>>): Record<string, string> =>
+  Object.fromEntries(Object.entries(source).filter((entry): entry is [string, string] => Boolean(entry[1])));
+
+function readIssuers(env: Environment): readonly IssuerConfig[] {
+  if (env.CLAVIGER_ISSUERS && env.CLAVIGER_ISSUERS_FILE) {
+    throw new ConfigError(['CLAVIGER_ISSUERS and CLAVIGER_ISSUERS_FILE: set one of them, not both']);
+  }
+  const name = env.CLAVIGER_ISSUERS_FILE ? 'CLAVIGER_ISSUERS_FILE' : 'CLAVIGER_ISSUERS';
+  let text = env.CLAVIGER_ISSUERS;
+  try {
+    if (env.CLAVIGER_ISSUERS_FILE) text = readFileSync(env.CLAVIGER_ISSUERS_FILE, 'utf8');
+    if (text === undefined) return [];
+    const parsed = issuersSchema.safeParse(JSON.parse(text));
+    if (parsed.success) return Object.freeze(parsed.data);
+    throw new ConfigError(parsed.error.issues.map((issue) => `${name}: ${issue.path.join('.')}: ${issue.message}`));
+  } catch (error) {
+    if (error instanceof ConfigError) throw error;
+    throw new ConfigError([`${name}: ${error instanceof SyntaxError ? 'is not JSON' : 'cannot be read'}`]);
+  }
+}
+
+function missingInProduction(env: Environment, issuers: readonly IssuerConfig[]): string[] {
+  if (env.NODE_ENV !== 'production') return [];
+  const missing: string[] = [];
+  if (!env.DATABASE_URL) missing.push('DATABASE_URL: set it to a PostgreSQL (15 or newer), as the application role; the embedded one is for development');
+  if (!env.CLAVIGER_ROOT_KEY_FILE) missing.push('CLAVIGER_ROOT_KEY_FILE: set it to a root key ring made by `claviger root-key add`; a generated one is for development');
+  if (issuers.length === 0) missing.push('CLAVIGER_ISSUERS or CLAVIGER_ISSUERS_FILE: name the token issuers to trust; the development issuer is for development');
+  return missing;
+}
+
+/**
+ * Turns the environment into one frozen, typed object. Throws `ConfigError` naming every
+ * variable at fault, and in production every one that must be set.
+ */
+export function loadConfig(source: Readonly<Record<string, string | undefined>> = process.env): Config {
+  const parsed = environment.safeParse(withoutEmpty(source));
+  if (!parsed.success) {
+    throw new ConfigError(parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`));
+  }
+  const env = parsed.data;
+  const issuers = readIssuers(env);
+  const missing = missingInProduction(env, issuers);
+  if (missing.length > 0) throw new ConfigError(missing);
+  const dataDir = resolve(env.CLAVIGER_DATA_DIR);
+  return Object.freeze({
+    mode: env.NODE_ENV === 'production' ? 'production' : 'development',
+    host: env.CLAVIGER_HOST,
+    port: env.CLAVIGER_PORT,
+    metricsPort: env.CLAVIGER_METRICS_PORT,
+    dataDir,
+    database: Object.freeze({
+      url: env.DATABASE_URL,
+      migrationUrl: env.CLAVIGER_MIGRATION_DATABASE_URL,
+      poolSize: env.CLAVIGER_DATABASE_POOL,
+    }),
+    rootKeyFile: resolve(env.CLAVIGER_ROOT_KEY_FILE ?? `${dataDir}/root.key`),
+    issuers,
+    softwareEngines: Object.freeze([...new Set(env.CLAVIGER_SOFTWARE_ENGINES)]),
+    auditCheckpointFile: env.CLAVIGER_AUDIT_CHECKPOINT_FILE,
+    rateLimit: Object.freeze({ perTenant: env.CLAVIGER_RATE_LIMIT, perAddress: env.CLAVIGER_RATE_LIMIT_ADDRESS }),
+    trustProxy: env.CLAVIGER_TRUST_PROXY,
+    logLevel: env.CLAVIGER_LOG_LEVEL,
+    shutdownGraceS: env.CLAVIGER_SHUTDOWN_GRACE_S,
+  });
+}

@@ -1,0 +1,56 @@
+/** Key algorithms as the API names them. */
+export type KeyAlgorithm = 'RSA' | 'ECDSA' | 'ECDSA_SECP256K1' | 'Ed25519' | 'ML_DSA';
+
+/** One kind of key: a row of the table, never a branch. */
+export interface KeySpec {
+  readonly algorithm: KeyAlgorithm;
+  /** Bits for RSA and elliptic curves, the parameter set for ML-DSA. */
+  readonly size: number;
+  /** What `node:crypto` calls the type of such a key (`KeyObject.asymmetricKeyType`). */
+  readonly keyType: 'rsa' | 'ec' | 'ed25519' | 'ml-dsa-44' | 'ml-dsa-65' | 'ml-dsa-87';
+  /** OpenSSL's name of the curve. */
+  readonly namedCurve?: string;
+  /** Order of the curve's group, for strict signature checks. */
+  readonly order?: bigint;
+}
+
+const ec = (size: number, namedCurve: string, order: bigint): KeySpec =>
+  Object.freeze({ algorithm: 'ECDSA', size, keyType: 'ec', namedCurve, order });
+
+/** Every kind of key that can be created. Orders: FIPS 186-5 / SP 800-186, SEC 2. */
+export const KEY_SPECS: readonly KeySpec[] = Object.freeze([
+  Object.freeze({ algorithm: 'RSA', size: 2048, keyType: 'rsa' } as const),
+  Object.freeze({ algorithm: 'RSA', size: 3072, keyType: 'rsa' } as const),
+  Object.freeze({ algorithm: 'RSA', size: 4096, keyType: 'rsa' } as const),
+  ec(224, 'secp224r1', 0xffffffffffffffffffffffffffff16a2e0b8f03e13dd29455c5c2a3dn),
+  ec(256, 'prime256v1', 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n),
+  ec(
+    384,
+    'secp384r1',
+    0xffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973n,
+  ),
+  ec(
+    521,
+    'secp521r1',
+    0x01fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffa51868783bf2f966b7fcc0148f709a5d03bb5c9b8899c47aebb6fb71e91386409n,
+  ),
+  Object.freeze({
+    algorithm: 'ECDSA_SECP256K1',
+    size: 256,
+    keyType: 'ec',
+    namedCurve: 'secp256k1',
+    order: 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n,
+  } as const),
+  Object.freeze({ algorithm: 'Ed25519', size: 256, keyType: 'ed25519' } as const),
+  Object.freeze({ algorithm: 'ML_DSA', size: 44, keyType: 'ml-dsa-44' } as const),
+  Object.freeze({ algorithm: 'ML_DSA', size: 65, keyType: 'ml-dsa-65' } as const),
+  Object.freeze({ algorithm: 'ML_DSA', size: 87, keyType: 'ml-dsa-87' } as const),
+]);
+
+export const KEY_ALGORITHMS: readonly KeyAlgorithm[] = Object.freeze([
+  ...new Set(KEY_SPECS.map((spec) => spec.algorithm)),
+]);
+
+/** The row for an algorithm and size. Ed25519 has one size, so its `size` may be absent. */
+export const findKeySpec = (algorithm: string, size: number | undefined): KeySpec | undefined =>
+  KEY_SPECS.find((spec) => spec.algorithm === algorithm && (spec.size === size || (size === undefined && algorithm === 'Ed25519')));

@@ -1,0 +1,11 @@
+import type { Principal } from './principal.js';
+
+/** The first argument of whatever touches tenant data. Nothing about security is ambient. */
+export interface RequestContext {
+  readonly tenantId: string;
+  readonly principal: Principal;
+  readonly requestId: string;
+}
+
+/** The least a statement needs: whose rows it may see. */
+export type TenantScope = Pick<RequestContext, 'tenantId'>;
