@@ -82,7 +82,9 @@ function readIssuers(env: Environment): readonly IssuerConfig[] {
     if (text === undefined) return [];
     const parsed = issuersSchema.safeParse(JSON.parse(text));
     if (parsed.success) return Object.freeze(parsed.data);
-    throw new ConfigError(parsed.error.issues.map((issue) => `${name}: ${issue.path.join('.')}: ${issue.message}`));
+    throw new ConfigError(
+      parsed.error.issues.map((issue) => `${name}: ${issue.path.join('.')}: ${issue.message}`),
+    );
   } catch (error) {
     if (error instanceof ConfigError) throw error;
     throw new ConfigError([`${name}: ${error instanceof SyntaxError ? 'is not JSON' : 'cannot be read'}`]);
@@ -92,9 +94,18 @@ function readIssuers(env: Environment): readonly IssuerConfig[] {
 function missingInProduction(env: Environment, issuers: readonly IssuerConfig[]): string[] {
   if (env.NODE_ENV !== 'production') return [];
   const missing: string[] = [];
-  if (!env.DATABASE_URL) missing.push('DATABASE_URL: set it to a PostgreSQL (15 or newer), as the application role; the embedded one is for development');
-  if (!env.CLAVIGER_ROOT_KEY_FILE) missing.push('CLAVIGER_ROOT_KEY_FILE: set it to a root key ring made by `claviger root-key add`; a generated one is for development');
-  if (issuers.length === 0) missing.push('CLAVIGER_ISSUERS or CLAVIGER_ISSUERS_FILE: name the token issuers to trust; the development issuer is for development');
+  if (!env.DATABASE_URL)
+    missing.push(
+      'DATABASE_URL: set it to a PostgreSQL (15 or newer), as the application role; the embedded one is for development',
+    );
+  if (!env.CLAVIGER_ROOT_KEY_FILE)
+    missing.push(
+      'CLAVIGER_ROOT_KEY_FILE: set it to a root key ring made by `claviger root-key add`; a generated one is for development',
+    );
+  if (issuers.length === 0)
+    missing.push(
+      'CLAVIGER_ISSUERS or CLAVIGER_ISSUERS_FILE: name the token issuers to trust; the development issuer is for development',
+    );
   return missing;
 }
 
@@ -127,7 +138,10 @@ export function loadConfig(source: Readonly<Record<string, string | undefined>> 
     issuers,
     softwareEngines: Object.freeze([...new Set(env.CLAVIGER_SOFTWARE_ENGINES)]),
     auditCheckpointFile: env.CLAVIGER_AUDIT_CHECKPOINT_FILE,
-    rateLimit: Object.freeze({ perTenant: env.CLAVIGER_RATE_LIMIT, perAddress: env.CLAVIGER_RATE_LIMIT_ADDRESS }),
+    rateLimit: Object.freeze({
+      perTenant: env.CLAVIGER_RATE_LIMIT,
+      perAddress: env.CLAVIGER_RATE_LIMIT_ADDRESS,
+    }),
     trustProxy: env.CLAVIGER_TRUST_PROXY,
     logLevel: env.CLAVIGER_LOG_LEVEL,
     shutdownGraceS: env.CLAVIGER_SHUTDOWN_GRACE_S,

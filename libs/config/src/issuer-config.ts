@@ -11,7 +11,13 @@ const issuer = z
     /** Exact value of `iss`. */
     issuer: z.string().min(1),
     /** One of these must be in `aud`. */
-    audience: z.union([z.string().min(1).transform((one) => [one]), z.array(z.string().min(1)).min(1)]),
+    audience: z.union([
+      z
+        .string()
+        .min(1)
+        .transform((one) => [one]),
+      z.array(z.string().min(1)).min(1),
+    ]),
     algorithms: z.array(z.enum(ALGORITHMS)).min(1).default(['ES256']),
     /** Where its keys are: a URL (https, or http on loopback) … */
     jwks_url: z.url({ protocol: /^https?$/ }).optional(),
@@ -29,14 +35,21 @@ const issuer = z
   .refine((value) => (value.jwks_url === undefined) !== (value.jwks_file === undefined), {
     message: 'needs exactly one of jwks_url and jwks_file',
   })
-  .refine((value) => !value.jwks_url?.startsWith('http:') || /^http:\/\/(127\.0\.0\.1|localhost|\[::1\])[:/]/.test(value.jwks_url), {
-    message: 'jwks_url must be https, or http on loopback',
-  });
+  .refine(
+    (value) =>
+      !value.jwks_url?.startsWith('http:') ||
+      /^http:\/\/(127\.0\.0\.1|localhost|\[::1\])[:/]/.test(value.jwks_url),
+    {
+      message: 'jwks_url must be https, or http on loopback',
+    },
+  );
 
 export const issuersSchema = z
   .array(issuer)
   .min(1)
-  .refine((list) => new Set(list.map((one) => one.issuer)).size === list.length, { message: 'an issuer is listed twice' });
+  .refine((list) => new Set(list.map((one) => one.issuer)).size === list.length, {
+    message: 'an issuer is listed twice',
+  });
 
 /** An issuer of tokens and what it may claim (trust in issuers is narrow). */
 export type IssuerConfig = Readonly<z.infer<typeof issuer>>;

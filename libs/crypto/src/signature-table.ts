@@ -20,33 +20,27 @@ export interface SignatureRow {
 const HASHES = ['256', '384', '512'] as const;
 
 const ROWS: SignatureRow[] = [
-  ...HASHES.map(
-    (bits): SignatureRow => ({
-      name: `RSASSA_PKCS1_V1_5_SHA_${bits}`,
-      aliases: [`SHA${bits}WithRSA`, `RS${bits}`],
-      keyAlgorithm: 'RSA',
-      scheme: 'pkcs1',
-      hash: `sha${bits}`,
-    }),
-  ),
-  ...HASHES.map(
-    (bits): SignatureRow => ({
-      name: `RSASSA_PSS_SHA_${bits}`,
-      aliases: [`SHA${bits}WithRSAPSS`, `PS${bits}`],
-      keyAlgorithm: 'RSA',
-      scheme: 'pss',
-      hash: `sha${bits}`,
-    }),
-  ),
-  ...HASHES.map(
-    (bits): SignatureRow => ({
-      name: `ECDSA_SHA_${bits}`,
-      aliases: [`ECDSAWithSHA${bits}`, `ES${bits}`],
-      keyAlgorithm: 'ECDSA',
-      scheme: 'ecdsa',
-      hash: `sha${bits}`,
-    }),
-  ),
+  ...HASHES.map((bits): SignatureRow => ({
+    name: `RSASSA_PKCS1_V1_5_SHA_${bits}`,
+    aliases: [`SHA${bits}WithRSA`, `RS${bits}`],
+    keyAlgorithm: 'RSA',
+    scheme: 'pkcs1',
+    hash: `sha${bits}`,
+  })),
+  ...HASHES.map((bits): SignatureRow => ({
+    name: `RSASSA_PSS_SHA_${bits}`,
+    aliases: [`SHA${bits}WithRSAPSS`, `PS${bits}`],
+    keyAlgorithm: 'RSA',
+    scheme: 'pss',
+    hash: `sha${bits}`,
+  })),
+  ...HASHES.map((bits): SignatureRow => ({
+    name: `ECDSA_SHA_${bits}`,
+    aliases: [`ECDSAWithSHA${bits}`, `ES${bits}`],
+    keyAlgorithm: 'ECDSA',
+    scheme: 'ecdsa',
+    hash: `sha${bits}`,
+  })),
   {
     name: 'ECDSA_SECP256K1_SHA_256',
     aliases: ['ES256K'],
@@ -56,15 +50,13 @@ const ROWS: SignatureRow[] = [
     lowS: true,
   },
   { name: 'ED25519', aliases: ['PureEd25519', 'EdDSA', 'Ed25519'], keyAlgorithm: 'Ed25519', scheme: 'pure' },
-  ...([44, 65, 87] as const).map(
-    (size): SignatureRow => ({
-      name: `ML_DSA_${size}`,
-      aliases: [`ML-DSA-${size}`],
-      keyAlgorithm: 'ML_DSA',
-      keySize: size,
-      scheme: 'pure',
-    }),
-  ),
+  ...([44, 65, 87] as const).map((size): SignatureRow => ({
+    name: `ML_DSA_${size}`,
+    aliases: [`ML-DSA-${size}`],
+    keyAlgorithm: 'ML_DSA',
+    keySize: size,
+    scheme: 'pure',
+  })),
 ];
 
 /** Every signature algorithm, in the order the documentation lists them. */
@@ -73,7 +65,9 @@ export const SIGNATURE_TABLE: readonly SignatureRow[] = Object.freeze(ROWS.map((
 const BY_NAME: Readonly<Record<string, SignatureRow | undefined>> = Object.freeze(
   Object.assign(
     Object.create(null) as object,
-    Object.fromEntries(SIGNATURE_TABLE.flatMap((row) => [row.name, ...row.aliases].map((name) => [name, row] as const))),
+    Object.fromEntries(
+      SIGNATURE_TABLE.flatMap((row) => [row.name, ...row.aliases].map((name) => [name, row] as const)),
+    ),
   ),
 );
 

@@ -1,1 +1,3 @@
-export {};
+export { Authenticator } from './authenticator.js';
+export { DevelopmentIssuer, type TokenOrder } from './development-issuer.js';
+export { IssuerRegistry, type IssuerRegistryOptions, type TrustedIssuer } from './issuer-registry.js';

@@ -9,7 +9,8 @@ export const newRequestId = (): string => uuidv7();
 const TENANT_ID = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 
 /** Tenant ids are DNS labels (RFC 1123): 1–63 of `a-z0-9-`, no hyphen at either end. */
-export const isTenantId = (value: unknown): value is string => typeof value === 'string' && TENANT_ID.test(value);
+export const isTenantId = (value: unknown): value is string =>
+  typeof value === 'string' && TENANT_ID.test(value);
 
 /** The audit chain of what concerns no tenant. Not a tenant id, so no tenant can have it. */
 export const PLATFORM_CHAIN = '_platform';

@@ -1,1 +1,17 @@
-export {};
+export { decodeBase64 } from './base64.js';
+export { CsrService, type CsrInput } from './csr.service.js';
+export { KeyCreationService, type CreateKeyInput, type ImportKeyInput } from './key-creation.service.js';
+export { KeyDirectory } from './key-directory.js';
+export { KeyEditingService } from './key-editing.service.js';
+export { KeyLifecycleService } from './key-lifecycle.service.js';
+export { KeyListingService, type KeyPage, type KeyStats } from './key-listing.service.js';
+export { KeyReadingService } from './key-reading.service.js';
+export { metadataFault, nameFault, tagsFault } from './key-rules.js';
+export { entityTag, type KeyView } from './key-view.js';
+export { KeyEntity } from './key.entity.js';
+export type { PatchHandling } from './json-patch.js';
+export { LastUseRecorder } from './last-use-recorder.js';
+export { renderPublicKey } from './public-key-rendering.js';
+export type { SignInput } from './signature-request.js';
+export { SigningService, type BatchAnswer, type BatchItem } from './signing.service.js';
+export { VerificationService, type VerifyAnswer, type VerifyInput } from './verification.service.js';

@@ -1,0 +1,102 @@
+import helmet from '@fastify/helmet';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Socket } from 'node:net';
+import type { Config } from '#config';
+import { AppError, newRequestId } from '#kernel';
+import type { Logger, Metrics } from '#observability';
+import { PROBLEM_MEDIA_TYPE, toProblem } from './problem.js';
+import { toAppError } from './to-app-error.js';
+
+/** Request bodies may be this long; a 512 KiB message in base64 fits. */
+const BODY_LIMIT = 1_048_576;
+/** A path parameter may be a percent-encoded PKCS#11 URI. */
+const PARAM_LIMIT = 1_024;
+const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
+
+/** The caller's `X-Request-Id` where it is harmless, else a fresh one. */
+function requestId(raw: { headers: Record<string, unknown> }): string {
+  const sent = raw.headers['x-request-id'];
+  return typeof sent === 'string' && REQUEST_ID.test(sent) ? sent : newRequestId();
+}
+
+/** What is not even HTTP is answered as a problem too, and its connection closed. */
+function onClientError(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) return void socket.destroy();
+  const code =
+    error.code === 'HPE_HEADER_OVERFLOW'
+      ? 'headers_too_large'
+      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? 'request_timeout'
+        : 'malformed_request';
+  const body = JSON.stringify(toProblem(new AppError(code), newRequestId()));
+  const { status, title } = new AppError(code).row;
+  socket.end(
+    `HTTP/1.1 ${status} ${title}\r\nContent-Type: ${PROBLEM_MEDIA_TYPE}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  );
+}
+
+/** The router refuses a malformed URL before any hook or filter runs. */
+function onFrameworkError(error: Error, request: FastifyRequest, reply: FastifyReply): void {
+  const known = toAppError(error);
+  void reply
+    .status(known.row.status)
+    .header('content-type', PROBLEM_MEDIA_TYPE)
+    .send(JSON.stringify(toProblem(known, request.id)));
+}
+
+function observe(fastify: FastifyInstance, metrics: Metrics): void {
+  fastify.addHook('onRequest', async (request, reply) => {
+    void reply.header('x-request-id', request.id);
+  });
+  fastify.addHook('onResponse', async (request, reply) => {
+    // The route's pattern, never the URL: paths and queries name keys and carry filter values.
+    const route = request.routeOptions.url ?? 'unknown';
+    const status = reply.statusCode;
+    metrics.requests.observe({ method: request.method, route, status }, reply.elapsedTime / 1_000);
+    request.log.info(
+      { method: request.method, route, status, ms: Math.round(reply.elapsedTime * 100) / 100, tenant: request.ctx?.tenantId },
+      'request',
+    );
+  });
+}
+
+/** Fastify as every process of the API runs it: limits, headers, request ids, logs. */
+export async function createFastifyAdapter(config: Config, logger: Logger, metrics: Metrics): Promise<FastifyAdapter> {
+  const adapter = new FastifyAdapter({
+    loggerInstance: logger.child({}, { serializers: { req: () => undefined, res: () => undefined } }),
+    disableRequestLogging: true,
+    bodyLimit: BODY_LIMIT,
+    routerOptions: { maxParamLength: PARAM_LIMIT },
+    requestIdLogLabel: 'request_id',
+    genReqId: requestId,
+    trustProxy: config.trustProxy ?? false,
+    forceCloseConnections: 'idle',
+    return503OnClosing: true,
+    connectionTimeout: 0,
+    requestTimeout: 30_000,
+    keepAliveTimeout: 72_000,
+    clientErrorHandler: onClientError,
+    frameworkErrors: onFrameworkError as never,
+    ajv: { customOptions: { removeAdditional: false, coerceTypes: false, useDefaults: false, allErrors: false } },
+  });
+  const fastify = adapter.getInstance() as unknown as FastifyInstance;
+  observe(fastify, metrics);
+  await fastify.register(helmet as never, {
+    contentSecurityPolicy: {
+      useDefaults: false,
+      directives: {
+        defaultSrc: ["'none'"],
+        scriptSrc: ["'self'", "'unsafe-inline'"],
+        styleSrc: ["'self'", "'unsafe-inline'"],
+        imgSrc: ["'self'", 'data:'],
+        connectSrc: ["'self'"],
+        baseUri: ["'none'"],
+        formAction: ["'none'"],
+        frameAncestors: ["'none'"],
+      },
+    },
+    referrerPolicy: { policy: 'no-referrer' },
+  });
+  return adapter;
+}

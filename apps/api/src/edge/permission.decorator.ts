@@ -1,0 +1,21 @@
+import { applyDecorators } from '@nestjs/common';
+import { RouteConfig } from '@nestjs/platform-fastify';
+import { ApiBearerAuth, ApiExtension } from '@nestjs/swagger';
+import type { Permission } from '#kernel';
+
+/** What a route asks of its caller. Kept in Fastify's route, where it is known before the body is read. */
+export interface RouteAccess {
+  readonly permission?: Permission;
+  readonly public?: true;
+}
+
+/** The one permission a route needs. A route with neither this nor `Public` does not start. */
+export const RequirePermission = (permission: Permission): MethodDecorator =>
+  applyDecorators(
+    RouteConfig({ permission } satisfies RouteAccess),
+    ApiBearerAuth(),
+    ApiExtension('x-permission', permission),
+  ) as MethodDecorator;
+
+/** A route that anybody may call. */
+export const Public = (): MethodDecorator => applyDecorators(RouteConfig({ public: true } satisfies RouteAccess)) as MethodDecorator;

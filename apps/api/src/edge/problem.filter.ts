@@ -1,0 +1,23 @@
+import { Catch, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { PROBLEM_MEDIA_TYPE, toProblem } from './problem.js';
+import { toAppError } from './to-app-error.js';
+
+/** The one place where errors become answers, whoever threw them. */
+@Catch()
+export class ProblemFilter implements ExceptionFilter {
+  catch(thrown: unknown, host: ArgumentsHost): void {
+    const request = host.switchToHttp().getRequest<FastifyRequest>();
+    const reply = host.switchToHttp().getResponse<FastifyReply>();
+    const error = toAppError(thrown);
+    if (error.row.status >= 500) request.log.error({ err: error, code: error.code }, 'request failed');
+    if (reply.sent) return;
+    if (error.row.status === 401) void reply.header('www-authenticate', 'Bearer realm="claviger"');
+    if (error.retryAfterS !== undefined) void reply.header('retry-after', String(error.retryAfterS));
+    void reply
+      .status(error.row.status)
+      .header('content-type', PROBLEM_MEDIA_TYPE)
+      .header('cache-control', 'no-store')
+      .send(JSON.stringify(toProblem(error, request.id)));
+  }
+}

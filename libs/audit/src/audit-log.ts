@@ -1,0 +1,96 @@
+import type { Database, Transaction } from '#database';
+import type { RequestContext } from '#kernel';
+import { newAuditEvent, type AuditInput } from './audit-event.js';
+import { APPEND, TRANSACTION_LANE, type AppendedRow, type ChainHead } from './audit-sql.js';
+import { GatedAppender, auditUnavailable, type PendingRecord } from './gated-appender.js';
+
+/**
+ * The append-only, hash-chained log. What changes data appends inside its own transaction; everything else
+ * goes through the group commit. Either way the record is durable before the answer.
+ */
+export class AuditLog {
+  readonly #appender: GatedAppender;
+  readonly #moved = new Map<string, ChainHead>();
+
+  constructor(database: Database) {
+    this.#appender = new GatedAppender(database, (lane, batch, rows) => this.#note(lane, batch, rows));
+  }
+
+  /** Appends in `tx`, to the chain of `chain`; the record commits or vanishes with the change it tells of. */
+  async appendIn(
+    tx: Transaction,
+    ctx: Pick<RequestContext, 'principal' | 'requestId'>,
+    chain: string,
+    input: AuditInput,
+  ): Promise<void> {
+    const body = JSON.stringify(newAuditEvent(ctx, input));
+    const rows = await tx.query<AppendedRow>(APPEND, [TRANSACTION_LANE, false, [chain], [null], [body]]);
+    tx.afterCommit(() => this.#note(TRANSACTION_LANE, [{ tenantId: chain }], rows));
+  }
+
+  /** Appends to the chain of `chain` on its own; resolves when durable. Throws `unavailable`. */
+  async append(
+    ctx: Pick<RequestContext, 'principal' | 'requestId'>,
+    chain: string,
+    input: AuditInput,
+  ): Promise<void> {
+    await this.#push(chain, null, JSON.stringify(newAuditEvent(ctx, input)));
+  }
+
+  /**
+   * Appends the use of a key, and is its gate: resolves to false, with nothing written, when the key or its
+   * tenant is not enabled in the transaction that would have recorded it. Throws `unavailable`.
+   */
+  async appendGated(ctx: RequestContext, keyId: string, input: AuditInput): Promise<boolean> {
+    const body = JSON.stringify(newAuditEvent(ctx, { ...input, keyId }));
+    return (await this.#push(ctx.tenantId, keyId, body)) !== undefined;
+  }
+
+  /**
+   * Waits, inside `tx` and before it changes anything, until every gated record of the tenant that is committed
+   * has been answered, and keeps new ones from being committed until `tx` ends. Revocations begin with it.
+   */
+  async awaitAnswers(tx: Transaction, tenantId: string): Promise<void> {
+    await tx.query('SELECT pg_advisory_xact_lock(4827302, hashtext($1))', [tenantId]);
+  }
+
+  /** The heads that this process moved since the last call, for the next checkpoint. */
+  takeMovedHeads(): ChainHead[] {
+    const heads = [...this.#moved.values()];
+    this.#moved.clear();
+    return heads;
+  }
+
+  /** Puts heads back whose checkpoint could not be written. */
+  returnMovedHeads(heads: readonly ChainHead[]): void {
+    for (const head of heads) this.#move(head);
+  }
+
+  close(): Promise<void> {
+    return this.#appender.close();
+  }
+
+  #push(tenantId: string, gateKeyId: string | null, body: string): Promise<AppendedRow | undefined> {
+    return new Promise((settle, reject) => {
+      this.#appender.push({
+        tenantId,
+        gateKeyId,
+        body,
+        settle,
+        fail: (error) => reject(auditUnavailable(error)),
+      });
+    });
+  }
+
+  #note(lane: number, batch: readonly Pick<PendingRecord, 'tenantId'>[], rows: readonly AppendedRow[]): void {
+    for (const row of rows) {
+      const tenant = batch[row.ord - 1]?.tenantId;
+      if (tenant) this.#move({ tenant, lane, seq: Number(row.seq), hash: row.hash.toString('hex') });
+    }
+  }
+
+  #move(head: ChainHead): void {
+    const id = `${head.tenant}\n${head.lane}`;
+    if ((this.#moved.get(id)?.seq ?? 0) < head.seq) this.#moved.set(id, head);
+  }
+}

@@ -1,0 +1,20 @@
+import { createHmac, hash, hkdfSync, timingSafeEqual } from 'node:crypto';
+import { SecretBytes } from '#kernel';
+
+/** SHA-256 (FIPS 180-4), 32 bytes. Strings are hashed as UTF-8. */
+export const sha256 = (data: Buffer | string): Buffer => hash('sha256', data, 'buffer');
+
+/** SHA-256 in lower-case hex. */
+export const sha256Hex = (data: Buffer | string): string => hash('sha256', data, 'hex');
+
+/** HMAC-SHA-256 (RFC 2104), 32 bytes. */
+export const hmacSha256 = (key: SecretBytes, data: Buffer | string): Buffer =>
+  createHmac('sha256', key.expose('HMAC key')).update(data).digest();
+
+/** A 32-byte key for one purpose from a uniformly random key (HKDF-SHA-256, RFC 5869, no salt); `info` names the purpose. */
+export const deriveKey = (key: SecretBytes, info: string): SecretBytes =>
+  SecretBytes.take(Buffer.from(hkdfSync('sha256', key.expose('HKDF input key'), Buffer.alloc(0), info, 32)));
+
+/** Compares without telling by its time where the difference is. Different lengths are unequal. */
+export const constantTimeEqual = (a: Buffer, b: Buffer): boolean =>
+  a.length === b.length && timingSafeEqual(a, b);

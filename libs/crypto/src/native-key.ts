@@ -1,0 +1,168 @@
+import { ConcurrencyLimit } from './concurrency-limit.js';
+import { nativeOpenSsl, type OpenSsl, type Pointer } from './native-openssl.js';
+
+/** A control string of a key context, e.g. `['rsa_padding_mode', 'pss']`, as `openssl pkeyutl -pkeyopt` takes it. */
+export type ContextSetting = readonly [name: string, value: string];
+
+/** Where OpenSSL writes a signature; `length` goes in as the room there is and comes out as what was used. */
+interface SignatureSpace {
+  readonly signature: Buffer;
+  readonly length: BigUint64Array;
+}
+
+/** koffi refuses more than 256 calls under way; the pool runs but a few of them at once. */
+const POOL_CALLS = new ConcurrencyLimit(64, 4096);
+
+/**
+ * A key inside OpenSSL (`EVP_PKEY`), for what `node:crypto` has no function for: signing and verifying a
+ * digest without hashing it again, and checking a key pair. `dispose` frees it; work under way is not harmed,
+ * for each context holds the key as well. Where a failure is not the caller's, methods throw `Error`.
+ */
+export class NativeKey {
+  readonly #openSsl: OpenSsl;
+  readonly #signatureLength: number;
+  #key: Pointer;
+  #inlineSign: Pointer = null;
+  #inlineVerify: Pointer = null;
+
+  private constructor(openSsl: OpenSsl, key: Pointer) {
+    this.#openSsl = openSsl;
+    this.#key = key;
+    this.#signatureLength = openSsl.EVP_PKEY_get_size(key);
+  }
+
+  /** From PrivateKeyInfo, DER. Throws `AppError` `unsupported_by_engine` where OpenSSL cannot be called. */
+  static fromPkcs8(pkcs8: Buffer): NativeKey {
+    const openSsl = nativeOpenSsl();
+    return new NativeKey(openSsl, decode(openSsl, openSsl.d2i_AutoPrivateKey, pkcs8));
+  }
+
+  /** From SubjectPublicKeyInfo, DER. Throws `AppError` `unsupported_by_engine` where OpenSSL cannot be called. */
+  static fromSpki(spki: Buffer): NativeKey {
+    const openSsl = nativeOpenSsl();
+    return new NativeKey(openSsl, decode(openSsl, openSsl.d2i_PUBKEY, spki));
+  }
+
+  /** Signs a digest on this thread: for ECDSA over a fast curve, where a trip to the pool costs more than the work. */
+  signInline(digest: Buffer): Buffer {
+    const { EVP_PKEY_sign, EVP_PKEY_sign_init } = this.#openSsl;
+    if (this.#inlineSign === null) this.#inlineSign = this.#context(EVP_PKEY_sign_init, []);
+    const out = this.#signatureSpace();
+    const done = EVP_PKEY_sign(this.#inlineSign, out.signature, out.length, digest, digest.length);
+    return this.#signed(done, out);
+  }
+
+  /** Verifies on this thread; `signature` is strict DER. */
+  verifyInline(digest: Buffer, signature: Buffer): boolean {
+    const { EVP_PKEY_verify, EVP_PKEY_verify_init } = this.#openSsl;
+    if (this.#inlineVerify === null) this.#inlineVerify = this.#context(EVP_PKEY_verify_init, []);
+    return this.#accepted(
+      EVP_PKEY_verify(this.#inlineVerify, signature, signature.length, digest, digest.length),
+    );
+  }
+
+  /** Signs a digest on the thread pool. */
+  async sign(digest: Buffer, settings: readonly ContextSetting[]): Promise<Buffer> {
+    const { EVP_PKEY_sign, EVP_PKEY_sign_init } = this.#openSsl;
+    const out = this.#signatureSpace();
+    const done = await this.#onPool(
+      this.#context(EVP_PKEY_sign_init, settings),
+      [out.signature, out.length, digest],
+      (context, report) =>
+        EVP_PKEY_sign.async(context, out.signature, out.length, digest, digest.length, report),
+    );
+    return this.#signed(done, out);
+  }
+
+  /** Verifies a digest's signature on the thread pool. */
+  async verify(digest: Buffer, signature: Buffer, settings: readonly ContextSetting[]): Promise<boolean> {
+    const { EVP_PKEY_verify, EVP_PKEY_verify_init } = this.#openSsl;
+    const done = await this.#onPool(
+      this.#context(EVP_PKEY_verify_init, settings),
+      [signature, digest],
+      (context, report) =>
+        EVP_PKEY_verify.async(context, signature, signature.length, digest, digest.length, report),
+    );
+    return this.#accepted(done);
+  }
+
+  /** OpenSSL's own check of a key pair, on the thread pool: for RSA that the primes are prime and every component fits. */
+  async check(): Promise<boolean> {
+    const { EVP_PKEY_check } = this.#openSsl;
+    const done = await this.#onPool(
+      this.#context(() => 1, []),
+      [],
+      (context, report) => EVP_PKEY_check.async(context, report),
+    );
+    return this.#accepted(done);
+  }
+
+  /** Frees the key. It must not be used afterwards. */
+  dispose(): void {
+    this.#openSsl.EVP_PKEY_CTX_free(this.#inlineSign);
+    this.#openSsl.EVP_PKEY_CTX_free(this.#inlineVerify);
+    this.#openSsl.EVP_PKEY_free(this.#key);
+    this.#key = this.#inlineSign = this.#inlineVerify = null;
+  }
+
+  #context(init: (context: Pointer) => number, settings: readonly ContextSetting[]): Pointer {
+    if (this.#key === null) throw new Error('the key was disposed of');
+    const context = this.#openSsl.EVP_PKEY_CTX_new(this.#key, null);
+    const ready =
+      context !== null &&
+      init(context) === 1 &&
+      settings.every(([name, value]) => this.#openSsl.EVP_PKEY_CTX_ctrl_str(context, name, value) === 1);
+    if (ready) return context;
+    this.#openSsl.EVP_PKEY_CTX_free(context);
+    this.#openSsl.ERR_clear_error();
+    throw new Error('OpenSSL refused the key or its settings');
+  }
+
+  /** Runs one call with a context of its own, which it frees. `held` stays referenced until OpenSSL is done with it. */
+  async #onPool(
+    context: Pointer,
+    held: readonly object[],
+    call: (context: Pointer, report: (error: Error | null, result: number) => void) => void,
+  ): Promise<number> {
+    try {
+      return await POOL_CALLS.run(
+        () =>
+          new Promise<number>((resolve, reject) => {
+            const keep = [...held];
+            call(context, (error, result) => {
+              keep.length = 0;
+              if (error) reject(error);
+              else resolve(result);
+            });
+          }),
+      );
+    } finally {
+      this.#openSsl.EVP_PKEY_CTX_free(context);
+    }
+  }
+
+  #signatureSpace(): SignatureSpace {
+    return {
+      signature: Buffer.alloc(this.#signatureLength),
+      length: BigUint64Array.of(BigInt(this.#signatureLength)),
+    };
+  }
+
+  #signed(done: number, { signature, length }: SignatureSpace): Buffer {
+    if (!this.#accepted(done)) throw new Error('OpenSSL refused to sign');
+    return signature.subarray(0, Number(length[0]));
+  }
+
+  #accepted(done: number): boolean {
+    // What a refusal leaves in this thread's error queue must not be found by TLS.
+    if (done !== 1) this.#openSsl.ERR_clear_error();
+    return done === 1;
+  }
+}
+
+function decode(openSsl: OpenSsl, decoder: OpenSsl['d2i_PUBKEY'], der: Buffer): Pointer {
+  const key = decoder(null, [der], der.length);
+  if (key !== null) return key;
+  openSsl.ERR_clear_error();
+  throw new Error('OpenSSL does not read the key');
+}

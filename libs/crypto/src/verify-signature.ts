@@ -1,0 +1,99 @@
+import { constants, verify, type KeyObject, type VerifyKeyObjectInput } from 'node:crypto';
+import { AppError } from '#kernel';
+import { encodeEcdsaDer, parseEcdsaDer, parseEcdsaRaw, type SignatureFormat } from './ecdsa-encoding.js';
+import { isCanonicalScalar, isSmallOrderPoint } from './ed25519-point.js';
+import type { KeySpec } from './key-specs.js';
+import { digestSettings } from './native-digest.js';
+import { nativeOpenSsl } from './native-openssl.js';
+import { checkSignatureInput, type SignatureInput } from './signature-input.js';
+import { digestLength, type SignatureRow } from './signature-table.js';
+import { VerificationKey } from './verification-key.js';
+
+export interface VerifyInput extends Omit<SignatureInput, 'saltLength'> {
+  /** SubjectPublicKeyInfo, DER, as `parsePublicKey` returned it. */
+  readonly spki: Buffer;
+  readonly signature: Buffer;
+  /** How an ECDSA signature is written; absent: DER. */
+  readonly format?: SignatureFormat;
+  /** RSASSA-PSS: `hash` (the default) demands a salt of the digest's length, `auto` takes any. */
+  readonly saltLength?: 'auto' | 'hash' | number;
+}
+
+/** The signature as OpenSSL takes it, when it is written in the one way it may be written. */
+function strictSignature(spec: KeySpec, signature: Buffer, format: SignatureFormat): Buffer | undefined {
+  if (spec.order !== undefined) {
+    const parsed = (format === 'der' ? parseEcdsaDer : parseEcdsaRaw)(signature, spec.order);
+    return parsed && encodeEcdsaDer(parsed);
+  }
+  if (spec.keyType === 'rsa') return signature.length === Math.ceil(spec.size / 8) ? signature : undefined;
+  if (spec.keyType === 'ed25519') {
+    const strict =
+      signature.length === 64 &&
+      !isSmallOrderPoint(signature.subarray(0, 32)) &&
+      isCanonicalScalar(signature.subarray(32));
+    return strict ? signature : undefined;
+  }
+  return signature;
+}
+
+const saltLengthOf = (row: SignatureRow, asked: VerifyInput['saltLength']): number | 'auto' => {
+  if (asked !== undefined && asked !== 'hash') return asked;
+  return row.hash ? digestLength(row.hash) : 0;
+};
+
+function nodeKey(key: KeyObject, row: SignatureRow, salt: number | 'auto'): VerifyKeyObjectInput {
+  if (row.scheme === 'pkcs1') return { key, padding: constants.RSA_PKCS1_PADDING };
+  if (row.scheme !== 'pss') return { key };
+  const saltLength = salt === 'auto' ? constants.RSA_PSS_SALTLEN_AUTO : salt;
+  return { key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength };
+}
+
+function verifyMessage(
+  input: VerifyInput,
+  key: VerificationKey,
+  salt: number | 'auto',
+  signature: Buffer,
+): boolean | Promise<boolean> {
+  const { row, spec, data } = input;
+  const options = nodeKey(key.keyObject, row, salt);
+  if (spec.inline) return verify(row.hash ?? null, data, options, signature);
+  return new Promise((resolve, reject) => {
+    verify(row.hash ?? null, data, options, signature, (error, valid) =>
+      error ? reject(error) : resolve(valid),
+    );
+  });
+}
+
+function verifyDigest(
+  { row, spec, data }: VerifyInput,
+  key: VerificationKey,
+  salt: number | 'auto',
+  signature: Buffer,
+): boolean | Promise<boolean> {
+  if (spec.inline) return key.native.verifyInline(data, signature);
+  return key.native.verify(data, signature, digestSettings(row, salt));
+}
+
+/**
+ * Whether the signature is one over the message or digest by the key. Whatever bytes come as signature are
+ * answered, never thrown at: DER must be strict, 0 < r, s < order, Ed25519's R of no small order and S reduced.
+ * Throws `AppError` where the rest does not fit together (`checkSignatureInput`), and `unsupported_by_engine`
+ * for digests where OpenSSL cannot be called.
+ */
+export async function verifySignature(input: VerifyInput): Promise<boolean> {
+  const { row, spec, type, data, format = 'der' } = input;
+  const salt = saltLengthOf(row, input.saltLength);
+  const asked = input.saltLength === undefined ? {} : { saltLength: salt === 'auto' ? 0 : salt };
+  checkSignatureInput({ row, spec, type, data, ...asked });
+  if (type === 'digest') nativeOpenSsl();
+  const signature = strictSignature(spec, input.signature, format);
+  if (!signature) return false;
+  const key = VerificationKey.of(input.spki);
+  try {
+    return await (type === 'digest' ? verifyDigest : verifyMessage)(input, key, salt, signature);
+  } catch (error) {
+    if (error instanceof AppError) throw error;
+    // OpenSSL reports some signatures that are none as failures.
+    return false;
+  }
+}

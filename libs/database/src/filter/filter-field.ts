@@ -1,0 +1,31 @@
+/**
+ * A field that a filter may name. `column` is a trusted SQL expression of the listing's table (a correlated
+ * subquery is allowed) and may be NULL: a missing value matches negative operators and no other.
+ */
+export type FilterField = ScalarField | ListField | JsonField;
+
+interface ScalarField {
+  readonly kind: 'string' | 'number' | 'date' | 'boolean';
+  readonly column: string;
+}
+
+/** An array of strings (`text[]`). */
+interface ListField {
+  readonly kind: 'list';
+  readonly column: string;
+  /** The term that exactly the rows with this element have in the term index. */
+  readonly term?: (element: string) => string;
+}
+
+/** A JSON object (`jsonb`), filtered by its members or as a whole. */
+interface JsonField {
+  readonly kind: 'json';
+  readonly column: string;
+  /** The term that exactly the rows with this scalar at this path have in the term index. */
+  readonly term?: (path: readonly string[], value: string) => string;
+}
+
+export type FilterKind = FilterField['kind'];
+
+/** Fields by name. Only own members count, so no inherited name is ever a field. */
+export type FilterFields = Readonly<Record<string, FilterField>>;

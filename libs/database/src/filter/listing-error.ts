@@ -1,0 +1,24 @@
+import { AppError } from '#kernel';
+import { isStatementTimeout } from '../pg-errors.js';
+import type { Condition } from './condition.js';
+import { isBadJsonPathError } from './json-path-error.js';
+
+/**
+ * What a failed statement with these conditions means to the caller: `filter_too_costly` when it ran out of
+ * time, `invalid_filter` when PostgreSQL refused a path in it; every other error comes back unchanged.
+ */
+export function listingError(error: unknown, conditions: readonly Condition[]): unknown {
+  if (isStatementTimeout(error)) {
+    return new AppError('filter_too_costly', {
+      detail: 'The listing took longer than it may. Narrow the filter, or sort by something else.',
+      cause: error,
+    });
+  }
+  if (conditions.some(({ operator }) => operator === 'jsonpath') && isBadJsonPathError(error)) {
+    return new AppError('invalid_filter', {
+      detail: 'PostgreSQL does not accept the SQL/JSON path of operator jsonpath.',
+      cause: error,
+    });
+  }
+  return error;
+}

@@ -1,0 +1,19 @@
+import { chmodSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+/** A fresh folder that the database's user can pass through, with the data folder's path in it. */
+export function makeDataFolder(mode = 0o711): { dataDir: string; remove: () => void } {
+  const parent = mkdtempSync(join(tmpdir(), 'claviger-embedded-'));
+  chmodSync(parent, mode);
+  const dataDir = join(parent, 'data');
+  const remove = (): void => {
+    try {
+      rmSync(realpathSync(join(dataDir, 'pg')), { recursive: true });
+    } catch {
+      // There is no database.
+    }
+    rmSync(parent, { recursive: true, force: true });
+  };
+  return { dataDir, remove };
+}

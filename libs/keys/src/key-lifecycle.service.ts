@@ -1,0 +1,128 @@
+import type { AuditLog } from '#audit';
+import { findKeySpec, fingerprintOf } from '#crypto';
+import type { Database, Transaction } from '#database';
+import type { EngineRegistry } from '#engines';
+import { AppError, newKeyId, type RequestContext } from '#kernel';
+import { requireVersion } from './if-match.js';
+import type { KeyDirectory } from './key-directory.js';
+import { viewKey, type KeyView } from './key-view.js';
+import { findHandle, getKey, insertKey, updateKey } from './key.repository.js';
+import type { KeyEntity } from './key.entity.js';
+import { engineKey } from './stored-engine-key.js';
+
+/** States of a key: enabled and disabled, rotation to a successor, destruction. */
+export class KeyLifecycleService {
+  constructor(
+    private readonly database: Database,
+    private readonly directory: KeyDirectory,
+    private readonly engines: EngineRegistry,
+    private readonly audit: AuditLog,
+  ) {}
+
+  enable(ctx: RequestContext, ref: string, ifMatch?: string): Promise<KeyView> {
+    return this.#switch(ctx, ref, 'enabled', ifMatch);
+  }
+
+  /** Once this resolves, no signature of the key is answered by any process. */
+  disable(ctx: RequestContext, ref: string, ifMatch?: string): Promise<KeyView> {
+    return this.#switch(ctx, ref, 'disabled', ifMatch);
+  }
+
+  /** Destroys the private key at once and for ever; a tombstone stays for the audit. */
+  async destroy(ctx: RequestContext, ref: string, ifMatch?: string): Promise<void> {
+    await this.database.transaction(ctx, async (tx) => {
+      await this.audit.awaitAnswers(tx, ctx.tenantId);
+      const key = await getKey(tx, ctx, ref, { lock: true });
+      requireVersion(ifMatch, key.version);
+      const handle = await findHandle(tx, key);
+      if (handle) await this.engines.get(key.engineId).destroy(engineKey(key, handle));
+      await tx.query('DELETE FROM key_handle WHERE tenant_id = $1 AND key_id = $2', [
+        key.tenantId,
+        key.keyId,
+      ]);
+      await tx.query('DELETE FROM key_use WHERE tenant_id = $1 AND key_id = $2', [key.tenantId, key.keyId]);
+      await updateKey(tx, key, { state: 'destroyed', aliases: [], destroyedTs: new Date() });
+      await this.#record(tx, ctx, 'kms.key.destroy', key, { fingerprint: key.fingerprint });
+    });
+  }
+
+  /** Makes a successor of the same kind and moves the aliases to it; the old key stays for verification. */
+  async rotate(ctx: RequestContext, ref: string, ifMatch?: string): Promise<KeyView> {
+    const { key: old } = await this.directory.get(ctx, ref);
+    refuseRotation(old);
+    const spec = findKeySpec(old.algorithm, old.size);
+    if (!spec)
+      throw new AppError('unsupported_by_engine', { detail: 'This kind of key cannot be generated.' });
+    const keyId = newKeyId();
+    const made = await this.engines.get(old.engineId).generate({ tenantId: ctx.tenantId, keyId }, spec);
+    return this.database.transaction(ctx, async (tx) => {
+      const key = await getKey(tx, ctx, old.keyId, { lock: true });
+      requireVersion(ifMatch, key.version);
+      refuseRotation(key);
+      await updateKey(tx, key, { aliases: [], rotatedTo: keyId });
+      const { tenantId, name, engineId, algorithm, size, tags, metadata } = key;
+      const described = { tenantId, name, engineId, algorithm, size, tags, metadata };
+      const fingerprint = fingerprintOf(made.spki);
+      const fresh = await insertKey(
+        tx,
+        ctx,
+        {
+          ...described,
+          keyId,
+          spki: made.spki,
+          fingerprint,
+          hasPrivateKey: true,
+          origin: 'generated',
+          aliases: [],
+          rotatedFrom: key.keyId,
+        },
+        made.handle,
+      );
+      const successor = key.aliases.length > 0 ? await updateKey(tx, fresh, { aliases: key.aliases }) : fresh;
+      await this.#record(tx, ctx, 'kms.key.rotate', key, { rotated_to: keyId, fingerprint });
+      return viewKey(successor);
+    });
+  }
+
+  #switch(
+    ctx: RequestContext,
+    ref: string,
+    state: 'enabled' | 'disabled',
+    ifMatch?: string,
+  ): Promise<KeyView> {
+    return this.database.transaction(ctx, async (tx) => {
+      if (state === 'disabled') await this.audit.awaitAnswers(tx, ctx.tenantId);
+      const key = await getKey(tx, ctx, ref, { lock: true });
+      requireVersion(ifMatch, key.version);
+      if (key.state === state) return viewKey(key);
+      const updated = await updateKey(tx, key, { state });
+      await this.#record(tx, ctx, state === 'enabled' ? 'kms.key.enable' : 'kms.key.disable', key, {});
+      return viewKey(updated);
+    });
+  }
+
+  async #record(
+    tx: Transaction,
+    ctx: RequestContext,
+    action: 'kms.key.enable' | 'kms.key.disable' | 'kms.key.rotate' | 'kms.key.destroy',
+    key: KeyEntity,
+    detail: Record<string, unknown>,
+  ): Promise<void> {
+    await this.audit.appendIn(tx, ctx, ctx.tenantId, {
+      action,
+      outcome: 'success',
+      keyId: key.keyId,
+      detail,
+    });
+    tx.afterCommit(() => {
+      this.directory.evict(key.tenantId, key.keyId);
+      if (action !== 'kms.key.enable') this.engines.find(key.engineId)?.evict(key);
+    });
+  }
+}
+
+function refuseRotation(key: KeyEntity): void {
+  if (!key.hasPrivateKey)
+    throw new AppError('key_state', { detail: 'A key without a private part cannot be rotated.' });
+  if (key.rotatedTo) throw new AppError('key_state', { detail: 'The key has been rotated already.' });
+}

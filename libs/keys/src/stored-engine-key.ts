@@ -1,0 +1,12 @@
+import { findKeySpec } from '#crypto';
+import type { StoredEngineKey } from '#engines';
+import { AppError } from '#kernel';
+import type { KeyEntity } from './key.entity.js';
+
+/** A stored key as its engine wants it. */
+export function engineKey(key: KeyEntity, handle: Buffer): StoredEngineKey {
+  const spec = findKeySpec(key.algorithm, key.size);
+  if (!spec) throw new AppError('unsupported_by_engine', { detail: 'This kind of key cannot sign here.' });
+  const { tenantId, keyId, spki, fingerprint } = key;
+  return { tenantId, keyId, spki, fingerprint, spec, handle };
+}
