@@ -1,10 +1,15 @@
+import { readdirSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
-const conditions = ['source', 'node', 'import', 'module', 'default'];
+/** The same as `imports` of package.json under the condition `source`, for every environment Vite runs code in. */
+const alias = [
+  { find: '#migrations', replacement: resolve('migrations/index.ts') },
+  ...readdirSync('libs').map((lib) => ({ find: `#${lib}`, replacement: resolve(`libs/${lib}/src/index.ts`) })),
+];
 
 export default defineConfig({
-  resolve: { conditions },
-  ssr: { resolve: { conditions, externalConditions: ['node', 'import', 'module', 'default'] } },
+  resolve: { alias },
   test: {
     environment: 'node',
     pool: 'forks',

@@ -1,9 +1,9 @@
-import { chmodSync, mkdtempSync, readFileSync, readdirSync, realpathSync, rmSync, statfsSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, mkdtempSync, readFileSync, readdirSync, realpathSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
 import type { TestProject } from 'vitest/node';
 import { EmbeddedPostgres, migrate } from '#database';
+import { roomyPlace } from './roomy-place.js';
 
 const PREFIX = 'claviger-test-';
 
@@ -45,17 +45,6 @@ export default async function setup(project: TestProject): Promise<() => Promise
     throw error;
   }
   return teardown;
-}
-
-/** Memory, where there is plenty: a database is 300 files, which a busy disk takes half a second to copy. */
-function roomyPlace(): string {
-  try {
-    const { bavail, bsize } = statfsSync('/dev/shm');
-    if (bavail * bsize > 2 ** 31) return '/dev/shm';
-  } catch {
-    // There is none.
-  }
-  return tmpdir();
 }
 
 function adminUrlOf(dataDir: string, ownerUrl: string): string {

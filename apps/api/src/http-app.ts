@@ -14,11 +14,18 @@ import { buildOpenApi } from './openapi.js';
 import type { Services } from './services.js';
 
 /** The HTTP application, ready to listen. */
-export async function createHttpApp(config: Config, services: Services, logger: Logger): Promise<NestFastifyApplication> {
+export async function createHttpApp(
+  config: Config,
+  services: Services,
+  logger: Logger,
+): Promise<NestFastifyApplication> {
   const adapter = await createFastifyAdapter(config, logger, services.metrics);
   guardRoutes(adapter.getInstance() as unknown as FastifyInstance, services);
   const module = AppModule.of(services.providers, { metricsOnMainPort: config.metricsPort === undefined });
-  const app = await NestFactory.create<NestFastifyApplication>(module, adapter, { logger: false, abortOnError: false });
+  const app = await NestFactory.create<NestFastifyApplication>(module, adapter, {
+    logger: false,
+    abortOnError: false,
+  });
   app.useGlobalFilters(new ProblemFilter());
   app.useGlobalPipes(createValidationPipe());
   SwaggerModule.setup('docs', app, () => buildOpenApi(app), {

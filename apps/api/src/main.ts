@@ -15,13 +15,25 @@ import { openAuthenticator } from './trust.js';
 /** What was started, newest last; ended in reverse. */
 type Closers = (() => Promise<void>)[];
 
-async function start(config: Config, logger: Logger, closers: Closers, fail: (reason: string) => void): Promise<void> {
+async function start(
+  config: Config,
+  logger: Logger,
+  closers: Closers,
+  fail: (reason: string) => void,
+): Promise<void> {
   const storage = await openStorage(config, logger, fail);
   closers.push(() => storage.stop());
   const root = await openRootRing(config);
   const metrics = new Metrics();
   const authenticator = await openAuthenticator(config, logger);
-  const services = await composeServices({ config, database: storage.database, root, authenticator, logger, metrics });
+  const services = await composeServices({
+    config,
+    database: storage.database,
+    root,
+    authenticator,
+    logger,
+    metrics,
+  });
   closers.push(() => services.close());
   const app = await createHttpApp(config, services, logger);
   closers.push(() => app.close());
@@ -57,7 +69,8 @@ async function run(): Promise<void> {
   const end = (exitCode: number): Promise<void> =>
     (ending ??= (async () => {
       const deadline = setTimeout(() => process.exit(1), config.shutdownGraceS * 1_000).unref();
-      for (const close of closers.reverse()) await close().catch((error: unknown) => logger.error({ err: error }, 'while ending'));
+      for (const close of closers.reverse())
+        await close().catch((error: unknown) => logger.error({ err: error }, 'while ending'));
       clearTimeout(deadline);
       logger.flush();
       process.exitCode = exitCode;

@@ -12,7 +12,9 @@ function toJsonSchema(node: unknown): unknown {
   if (typeof node !== 'object' || node === null) return node;
   const { nullable, ...rest } = node as Record<string, unknown>;
   const mapped = Object.fromEntries(Object.entries(rest).map(([name, value]) => [name, toJsonSchema(value)]));
-  return nullable === true && typeof mapped['type'] === 'string' ? { ...mapped, type: [mapped['type'], 'null'] } : mapped;
+  return nullable === true && typeof mapped['type'] === 'string'
+    ? { ...mapped, type: [mapped['type'], 'null'] }
+    : mapped;
 }
 
 /** The API's description (OpenAPI 3.1), as served and as committed. */

@@ -18,7 +18,11 @@ export const ENTITIES = [KeyEntity, TenantEntity, TenantKekEntity];
  * The configured PostgreSQL, or the embedded one, migrated and checked. Throws `unavailable` naming what is wrong
  * with the role or the schema.
  */
-export async function openStorage(config: Config, logger: Logger, onLost: (reason: string) => void): Promise<Storage> {
+export async function openStorage(
+  config: Config,
+  logger: Logger,
+  onLost: (reason: string) => void,
+): Promise<Storage> {
   const embedded = config.database.url
     ? undefined
     : await EmbeddedPostgres.start({

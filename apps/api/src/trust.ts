@@ -7,7 +7,8 @@ export async function openAuthenticator(config: Config, logger: Logger): Promise
   const useOwn = config.mode === 'development' && config.issuers.length === 0;
   const registry = new IssuerRegistry(config.issuers, {
     development: useOwn ? await DevelopmentIssuer.open(config.dataDir) : undefined,
-    onKeysFailed: (issuer, error) => logger.error({ issuer, err: error }, 'keys of an issuer cannot be loaded'),
+    onKeysFailed: (issuer, error) =>
+      logger.error({ issuer, err: error }, 'keys of an issuer cannot be loaded'),
   });
   return new Authenticator(registry);
 }

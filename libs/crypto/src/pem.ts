@@ -19,11 +19,6 @@ export const invalidKey = (detail: string, cause?: unknown): AppError =>
   new AppError('invalid_key_material', { detail, cause });
 
 function decodeBlock(label: string, body: string): Buffer {
-  if (/^(Proc-Type|DEK-Info):/m.test(body)) {
-    throw invalidKey(
-      'traditional PEM encryption (Proc-Type, DEK-Info) is not supported: convert the key with "openssl pkcs8 -topk8"',
-    );
-  }
   const base64 = body.replace(/[\r\n\t ]/g, '');
   if (base64 === '' || !BASE64.test(base64)) throw invalidKey(`the PEM block ${label} is not base64`);
   return Buffer.from(base64, 'base64');
@@ -38,6 +33,11 @@ export function readKeyEncoding(bytes: Buffer): EncodedKey {
   if (bytes.length > MAX_BYTES) throw invalidKey(`the key is longer than ${MAX_BYTES} bytes`);
   if (!bytes.includes('-----BEGIN ')) return { der: bytes };
   const text = bytes.toString('latin1');
+  if (/^(?:Proc-Type|DEK-Info):/m.test(text)) {
+    throw invalidKey(
+      'traditional PEM encryption (Proc-Type, DEK-Info) is not supported: convert the key with "openssl pkcs8 -topk8"',
+    );
+  }
   const blocks = [...text.matchAll(BLOCK)].filter(([, label]) => label !== IGNORED_LABEL);
   const begun = text.split('-----BEGIN ').length - 1 - text.split(`-----BEGIN ${IGNORED_LABEL}`).length + 1;
   const [block] = blocks;

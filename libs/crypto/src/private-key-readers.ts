@@ -1,11 +1,12 @@
 import { createECDH, createPrivateKey, createPublicKey } from 'node:crypto';
 import { AppError } from '#kernel';
 import { DER_TAG, DerReader } from './der-reader.js';
-import { KEY_KINDS, readCurve, type KeyFamily, type KeyKind } from './key-oids.js';
+import { derOid, derSequence } from './der-writer.js';
+import { ED25519, KEY_KINDS, readCurve, type KeyFamily, type KeyKind } from './key-oids.js';
 import { KEY_SPECS, findKeySpec, getPublicKeySpec, type KeySpec } from './key-specs.js';
 import { NativeKey } from './native-key.js';
 import { invalidKey } from './pem.js';
-import { ecPkcs8, type PrivateKeyInfo } from './private-key-encoding.js';
+import { ecPkcs8, pkcs8Of, type PrivateKeyInfo } from './private-key-encoding.js';
 import { ecSpki, uncompressedPoint } from './public-key-encoding.js';
 import { bitLength, readRsaPublicNumbers } from './rsa-bounds.js';
 import { runtimeKeySpecs } from './runtime-key-specs.js';
@@ -18,6 +19,7 @@ export interface CanonicalPrivateKey {
 }
 
 const RSA_BOUNDS = { minBits: 2048, maxBits: 4096, minExponent: 65537n };
+const SPKI_DER = { type: 'spki', format: 'der' } as const;
 const MISMATCH = 'the private key does not belong to the public key beside it';
 
 /** As OpenSSL writes what it has read. */
@@ -25,7 +27,7 @@ function reencoded(pkcs8: Buffer, spec: KeySpec): CanonicalPrivateKey {
   const key = createPrivateKey({ key: pkcs8, format: 'der', type: 'pkcs8' });
   return {
     pkcs8: key.export({ type: 'pkcs8', format: 'der' }),
-    spki: createPublicKey(key).export({ type: 'spki', format: 'der' }),
+    spki: createPublicKey(key).export(SPKI_DER),
     spec,
   };
 }
@@ -104,20 +106,22 @@ async function readEc({ parameters, key, publicKey }: PrivateKeyInfo): Promise<C
   return { pkcs8, spki: ecSpki(curve, point), spec: curve.spec };
 }
 
-async function readEd25519({
-  parameters,
-  key,
-  publicKey,
-  encoding,
-}: PrivateKeyInfo): Promise<CanonicalPrivateKey> {
+async function readEd25519({ parameters, key, publicKey }: PrivateKeyInfo): Promise<CanonicalPrivateKey> {
   parameters.end();
   const seed = new DerReader(key);
   const length = seed.read(DER_TAG.octetString).length;
   seed.end();
   if (length !== 32) throw invalidKey('an Ed25519 private key has 32 bytes');
-  const canonical = reencoded(encoding, getPublicKeySpec('Ed25519', 256));
-  if (publicKey && !canonical.spki.subarray(-32).equals(publicKey)) throw invalidKey(MISMATCH);
-  return canonical;
+  // Rebuilt, because OpenSSL before 3.5 does not read version 2 with its public key.
+  const pkcs8 = pkcs8Of(derSequence(derOid(ED25519)), key);
+  const spki = createPublicKey(createPrivateKey({ key: pkcs8, format: 'der', type: 'pkcs8' })).export(
+    SPKI_DER,
+  );
+  if (!publicKey || spki.subarray(-32).equals(publicKey)) {
+    return { pkcs8, spki, spec: getPublicKeySpec('Ed25519', 256) };
+  }
+  pkcs8.fill(0);
+  throw invalidKey(MISMATCH);
 }
 
 async function readMlDsa({ encoding }: PrivateKeyInfo, { name }: KeyKind): Promise<CanonicalPrivateKey> {

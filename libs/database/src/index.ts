@@ -16,6 +16,6 @@ export { listingError } from './filter/listing-error.js';
 export type { SqlFragment } from './filter/parameters.js';
 export { parseFilter } from './filter/parser.js';
 export { aliasTerm, metadataTerm, metadataTerms, tagTerm } from './filter/terms.js';
-export { BookmarkCodec, type Aead, type BookmarkState } from './page/bookmark-codec.js';
+export { decodeBookmark, encodeBookmark, type BookmarkState } from './page/bookmark.js';
 export { listPage, type Page } from './page/list-page.js';
 export { bookmarkState, resolvePage, type PageQuery, type PageRequest } from './page/page-request.js';

@@ -1,10 +1,10 @@
 import { chmodSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { roomyPlace } from '../../../test/harness/roomy-place.js';
 
 /** A fresh folder that the database's user can pass through, with the data folder's path in it. */
 export function makeDataFolder(mode = 0o711): { dataDir: string; remove: () => void } {
-  const parent = mkdtempSync(join(tmpdir(), 'claviger-embedded-'));
+  const parent = mkdtempSync(join(roomyPlace(), 'claviger-embedded-'));
   chmodSync(parent, mode);
   const dataDir = join(parent, 'data');
   const remove = (): void => {

@@ -55,7 +55,10 @@ export class CsrService {
     const stored = await this.directory.get(ctx, ref);
     const { algorithm, size } = stored.key;
     const row = asked ?? findSignatureRow(USUAL[algorithm] ?? USUAL[`${algorithm} ${size}`] ?? '');
-    if (!row) throw new AppError('unsupported_by_engine', { detail: `No certificate request can be made for ${algorithm} ${size}.` });
+    if (!row)
+      throw new AppError('unsupported_by_engine', {
+        detail: `No certificate request can be made for ${algorithm} ${size}.`,
+      });
     requireFit(row, stored.key);
     if (!stored.handle) throw new AppError('key_state', { detail: 'The key has no private part.' });
     const spec = engineKey(stored.key, stored.handle).spec;
@@ -74,7 +77,13 @@ export class CsrService {
       subtle: {
         exportKey: () => Promise.resolve(toArrayBuffer(stored.key.spki)),
         sign: async (_algorithm: unknown, _key: unknown, data: ArrayBuffer) => {
-          const request = { row, type: 'raw', data: Buffer.from(data), format: 'der', saltLength: 'hash' } as const;
+          const request = {
+            row,
+            type: 'raw',
+            data: Buffer.from(data),
+            format: 'der',
+            saltLength: 'hash',
+          } as const;
           const der = await this.signing.signWith(ctx, stored, request, 'kms.key.csr');
           return toArrayBuffer(formatSignature(der, spec, 'raw'));
         },
@@ -96,13 +105,31 @@ function parseSubject(text: string): x509.Name {
 }
 
 function subjectAlternativeNames(input: CsrInput): x509.Extension[] {
-  const check = (path: string, list: readonly string[] | undefined, ok: (value: string) => boolean, what: string): void => {
+  const check = (
+    path: string,
+    list: readonly string[] | undefined,
+    ok: (value: string) => boolean,
+    what: string,
+  ): void => {
     if (list?.every(ok) === false) throw refuse(path, `must be ${what}`);
   };
   const ascii = (value: string): boolean => /^[\x21-\x7e]+$/.test(value);
-  check('dns_names', input.dns_names, (v) => /^(?:\*\.)?(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.)*[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?$/.test(v), 'host names');
+  check(
+    'dns_names',
+    input.dns_names,
+    (v) =>
+      /^(?:\*\.)?(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.)*[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?$/.test(
+        v,
+      ),
+    'host names',
+  );
   check('ip_addresses', input.ip_addresses, (v) => isIP(v) !== 0, 'IP addresses');
-  check('email_addresses', input.email_addresses, (v) => ascii(v) && /^[^@]+@[^@]+$/.test(v), 'mail addresses');
+  check(
+    'email_addresses',
+    input.email_addresses,
+    (v) => ascii(v) && /^[^@]+@[^@]+$/.test(v),
+    'mail addresses',
+  );
   check('uris', input.uris, (v) => ascii(v) && URL.canParse(v), 'absolute URIs');
   const names = [
     ...(input.dns_names ?? []).map((value) => ({ type: 'dns', value }) as const),
@@ -120,11 +147,19 @@ function webAlgorithm(row: SignatureRow, spec: KeySpec): Record<string, unknown>
   const namedCurve = spec.namedCurve && WEB_CURVES[spec.namedCurve];
   if (row.scheme === 'ecdsa' && namedCurve) return { name: 'ECDSA', namedCurve, hash };
   if (spec.keyType === 'ed25519') return { name: 'Ed25519' };
-  throw new AppError('unsupported_by_engine', { detail: `No certificate request can be made for ${spec.algorithm} ${spec.size}.` });
+  throw new AppError('unsupported_by_engine', {
+    detail: `No certificate request can be made for ${spec.algorithm} ${spec.size}.`,
+  });
 }
 
 const keyPair = (stored: StoredKey, algorithm: Record<string, unknown>): Record<string, unknown> => {
   const withHash = { ...algorithm, hash: { name: algorithm['hash'] } };
-  const half = (type: string) => ({ type, extractable: true, usages: [], algorithm: algorithm['hash'] ? withHash : algorithm, keyId: stored.key.keyId });
+  const half = (type: string) => ({
+    type,
+    extractable: true,
+    usages: [],
+    algorithm: algorithm['hash'] ? withHash : algorithm,
+    keyId: stored.key.keyId,
+  });
   return { publicKey: half('public'), privateKey: half('private') };
 };

@@ -1,8 +1,20 @@
-import { BookmarkCodec, bookmarkState, countQuery, listPage, listingError, parseFilter, resolvePage, type Database, type PageQuery, type SqlFragment } from '#database';
+import {
+  decodeBookmark,
+  encodeBookmark,
+  bookmarkState,
+  countQuery,
+  listPage,
+  listingError,
+  parseFilter,
+  resolvePage,
+  type Database,
+  type PageQuery,
+  type SqlFragment,
+} from '#database';
 import { KEY_ALGORITHMS } from '#crypto';
 import type { EngineRegistry } from '#engines';
 import type { RequestContext } from '#kernel';
-import { bookmarkAead, type TenantKeys } from '#tenants';
+import type { TenantKeys } from '#tenants';
 import { KEY_RESOURCE, LIVE } from './key-resource.js';
 import { keyFromRow, type KeyRow } from './key-row.js';
 import { viewKey, type KeyView } from './key-view.js';
@@ -23,8 +35,6 @@ export interface KeyStats {
 /** What a listing may take; a filter that needs longer is refused. */
 const STATEMENT_TIMEOUT_MS = 1_000;
 
-const bookmarks = new BookmarkCodec(bookmarkAead);
-
 /** Filtered, sorted, bookmark-paginated listing, and the numbers of what there is. */
 export class KeyListingService {
   constructor(
@@ -37,14 +47,15 @@ export class KeyListingService {
   async list(ctx: RequestContext, query: PageQuery): Promise<KeyPage> {
     const { bookmark } = await this.tenantKeys.of(ctx.tenantId);
     const aad = `keys\n${ctx.tenantId}`;
-    const request = resolvePage(query, KEY_RESOURCE, (text) => bookmarks.decode(bookmark, aad, text));
+    const request = resolvePage(query, KEY_RESOURCE, (text) => decodeBookmark(bookmark, aad, text));
     const page = await this.database.transaction(
       ctx,
-      (tx) => listPage<KeyRow>(tx, KEY_RESOURCE, { ...request, tenantId: ctx.tenantId, where: restrictions(ctx) }),
+      (tx) =>
+        listPage<KeyRow>(tx, KEY_RESOURCE, { ...request, tenantId: ctx.tenantId, where: restrictions(ctx) }),
       { statementTimeoutMs: STATEMENT_TIMEOUT_MS, readOnly: true },
     );
     return {
-      next_bookmark: page.after ? bookmarks.encode(bookmark, aad, bookmarkState(request, page.after)) : '',
+      next_bookmark: page.after ? encodeBookmark(bookmark, aad, bookmarkState(request, page.after)) : '',
       list: page.rows.map((row) => viewKey(keyFromRow(row), row.last_used_ts ?? undefined)),
     };
   }

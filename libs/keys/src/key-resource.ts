@@ -5,7 +5,8 @@ const base64 = (bytes: string): string => `translate(encode(${bytes}, 'base64'),
 const PEM = `'-----BEGIN PUBLIC KEY-----' || E'\\n' || rtrim(regexp_replace(${base64('k.spki')}, '(.{64})', E'\\\\1\\n', 'g'), E'\\n') || E'\\n' || '-----END PUBLIC KEY-----' || E'\\n'`;
 /** What the API calls `public_key`: base64 of the PEM text. */
 const PUBLIC_KEY = base64(`convert_to(${PEM}, 'UTF8')`);
-const LAST_USED = '(SELECT u.last_used_ts FROM key_use u WHERE u.tenant_id = k.tenant_id AND u.key_id = k.key_id)';
+const LAST_USED =
+  '(SELECT u.last_used_ts FROM key_use u WHERE u.tenant_id = k.tenant_id AND u.key_id = k.key_id)';
 
 /** Keys as they are listed: what can be filtered and sorted by, and where that stands. */
 export const KEY_RESOURCE: ListResource = {
@@ -29,7 +30,11 @@ export const KEY_RESOURCE: ListResource = {
     updated_ts: { kind: 'date', column: 'k.updated_ts' },
     last_used_ts: { kind: 'date', column: LAST_USED },
     has_private_key: { kind: 'boolean', column: 'k.has_private_key' },
-    metadata: { kind: 'json', column: 'k.metadata', term: (path, value) => metadataTerm(path, value, sha256Hex) },
+    metadata: {
+      kind: 'json',
+      column: 'k.metadata',
+      term: (path, value) => metadataTerm(path, value, sha256Hex),
+    },
   },
   sorts: {
     creation_ts: { column: 'k.creation_ts', type: 'timestamptz' },
@@ -41,7 +46,13 @@ export const KEY_RESOURCE: ListResource = {
     metadata: { column: 'k.metadata', type: 'jsonb' },
   },
   defaultSort: 'creation_ts',
-  terms: { table: 'key_term', termColumn: 'term', sortColumn: 'creation_ts', idColumn: 'key_id', sort: 'creation_ts' },
+  terms: {
+    table: 'key_term',
+    termColumn: 'term',
+    sortColumn: 'creation_ts',
+    idColumn: 'key_id',
+    sort: 'creation_ts',
+  },
 };
 
 /** Destroyed keys are tombstones and never listed. */

@@ -29,9 +29,14 @@ function acceptedRanges(accept: string): string[] {
 }
 
 /** The public key in the form that `accept` asks for. Throws `not_acceptable`. */
-export function renderPublicKey(key: KeyEntity, accept = '*/*'): { contentType: string; body: Buffer | string } {
+export function renderPublicKey(
+  key: KeyEntity,
+  accept = '*/*',
+): { contentType: string; body: Buffer | string } {
   for (const range of acceptedRanges(accept.slice(0, 1_024))) {
-    const match = RENDERERS.find(([type]) => range === '*/*' || range === type || range === `${type.split('/')[0]}/*`);
+    const match = RENDERERS.find(
+      ([type]) => range === '*/*' || range === type || range === `${type.split('/')[0]}/*`,
+    );
     if (match) return { contentType: match[0], body: match[1](key) };
   }
   const types = RENDERERS.map(([type]) => type).join(', ');

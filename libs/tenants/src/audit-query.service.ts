@@ -1,7 +1,15 @@
 import type { AuditEvent } from '#audit';
-import { BookmarkCodec, bookmarkState, listPage, resolvePage, type Database, type ListResource, type PageQuery } from '#database';
+import {
+  decodeBookmark,
+  encodeBookmark,
+  bookmarkState,
+  listPage,
+  resolvePage,
+  type Database,
+  type ListResource,
+  type PageQuery,
+} from '#database';
 import { AppError, type RequestContext } from '#kernel';
-import { bookmarkAead } from './bookmark-aead.js';
 import type { TenantKeys } from './tenant-keys.js';
 
 /** A record with its place in its chain. */
@@ -43,8 +51,6 @@ const AUDIT_RESOURCE: ListResource = {
   defaultSort: 'ts',
 };
 
-const bookmarks = new BookmarkCodec(bookmarkAead);
-
 /** A tenant's own audit log. */
 export class AuditQueryService {
   constructor(
@@ -60,14 +66,14 @@ export class AuditQueryService {
     }
     const { bookmark } = await this.tenantKeys.of(ctx.tenantId);
     const aad = `audit\n${ctx.tenantId}`;
-    const request = resolvePage(query, AUDIT_RESOURCE, (text) => bookmarks.decode(bookmark, aad, text));
+    const request = resolvePage(query, AUDIT_RESOURCE, (text) => decodeBookmark(bookmark, aad, text));
     const page = await this.database.transaction(
       ctx,
       (tx) => listPage<AuditRow>(tx, AUDIT_RESOURCE, { ...request, tenantId: ctx.tenantId }),
       { statementTimeoutMs: STATEMENT_TIMEOUT_MS, readOnly: true },
     );
     return {
-      next_bookmark: page.after ? bookmarks.encode(bookmark, aad, bookmarkState(request, page.after)) : '',
+      next_bookmark: page.after ? encodeBookmark(bookmark, aad, bookmarkState(request, page.after)) : '',
       list: page.rows.map(({ body, lane, seq, hash }) => ({
         ...(JSON.parse(body) as AuditEvent),
         lane,

@@ -5,4 +5,3 @@ export { TenantKeys, type DerivedKeys } from './tenant-keys.js';
 export { TenantEntity, type TenantState } from './tenant.entity.js';
 export { TenantService, type TenantView } from './tenant.service.js';
 export { AuditQueryService, type AuditEventView, type AuditPage } from './audit-query.service.js';
-export { bookmarkAead } from './bookmark-aead.js';

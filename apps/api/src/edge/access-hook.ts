@@ -49,7 +49,10 @@ export function guardRoutes(fastify: FastifyInstance, deps: AccessDependencies):
 }
 
 /** Addresses are counted only while the caller is unknown, so that a proxy's many known callers are not one. */
-async function identify(request: FastifyRequest, { authenticator, limits }: AccessDependencies): Promise<Principal> {
+async function identify(
+  request: FastifyRequest,
+  { authenticator, limits }: AccessDependencies,
+): Promise<Principal> {
   const { authorization } = request.headers;
   const known = authenticator.peek(authorization);
   if (known) return known;

@@ -55,14 +55,24 @@ function observe(fastify: FastifyInstance, metrics: Metrics): void {
     const status = reply.statusCode;
     metrics.requests.observe({ method: request.method, route, status }, reply.elapsedTime / 1_000);
     request.log.info(
-      { method: request.method, route, status, ms: Math.round(reply.elapsedTime * 100) / 100, tenant: request.ctx?.tenantId },
+      {
+        method: request.method,
+        route,
+        status,
+        ms: Math.round(reply.elapsedTime * 100) / 100,
+        tenant: request.ctx?.tenantId,
+      },
       'request',
     );
   });
 }
 
 /** Fastify as every process of the API runs it: limits, headers, request ids, logs. */
-export async function createFastifyAdapter(config: Config, logger: Logger, metrics: Metrics): Promise<FastifyAdapter> {
+export async function createFastifyAdapter(
+  config: Config,
+  logger: Logger,
+  metrics: Metrics,
+): Promise<FastifyAdapter> {
   const adapter = new FastifyAdapter({
     loggerInstance: logger.child({}, { serializers: { req: () => undefined, res: () => undefined } }),
     disableRequestLogging: true,
@@ -78,7 +88,9 @@ export async function createFastifyAdapter(config: Config, logger: Logger, metri
     keepAliveTimeout: 72_000,
     clientErrorHandler: onClientError,
     frameworkErrors: onFrameworkError as never,
-    ajv: { customOptions: { removeAdditional: false, coerceTypes: false, useDefaults: false, allErrors: false } },
+    ajv: {
+      customOptions: { removeAdditional: false, coerceTypes: false, useDefaults: false, allErrors: false },
+    },
   });
   const fastify = adapter.getInstance() as unknown as FastifyInstance;
   observe(fastify, metrics);

@@ -18,4 +18,5 @@ export const RequirePermission = (permission: Permission): MethodDecorator =>
   ) as MethodDecorator;
 
 /** A route that anybody may call. */
-export const Public = (): MethodDecorator => applyDecorators(RouteConfig({ public: true } satisfies RouteAccess)) as MethodDecorator;
+export const Public = (): MethodDecorator =>
+  applyDecorators(RouteConfig({ public: true } satisfies RouteAccess)) as MethodDecorator;

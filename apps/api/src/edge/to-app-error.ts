@@ -16,15 +16,21 @@ interface FrameworkError extends Error {
 
 /** Errors that Fastify raises before a handler runs. Their own texts may quote the body, so ours are used. */
 const FRAMEWORK: Readonly<Record<string, readonly [ErrorCode, string] | undefined>> = Object.freeze(
-  Object.assign(Object.create(null) as object, {
-    FST_ERR_CTP_BODY_TOO_LARGE: ['body_too_large', 'The body is too large.'],
-    FST_ERR_CTP_INVALID_MEDIA_TYPE: ['unsupported_media_type', 'Send the body as application/json.'],
-    FST_ERR_CTP_EMPTY_JSON_BODY: ['malformed_request', 'The body is empty, but JSON was announced.'],
-    FST_ERR_CTP_INVALID_JSON_BODY: ['malformed_request', 'The body is not valid JSON.'],
-    FST_ERR_CTP_INVALID_CONTENT_LENGTH: ['malformed_request', 'The body is not as long as Content-Length says.'],
-    FST_ERR_BAD_URL: ['malformed_request', 'The URL cannot be decoded.'],
-    FST_ERR_MAX_PARAM_LENGTH: ['uri_too_long', 'A part of the path is too long.'],
-  } as const),
+  Object.assign(
+    Object.create(null) as object,
+    {
+      FST_ERR_CTP_BODY_TOO_LARGE: ['body_too_large', 'The body is too large.'],
+      FST_ERR_CTP_INVALID_MEDIA_TYPE: ['unsupported_media_type', 'Send the body as application/json.'],
+      FST_ERR_CTP_EMPTY_JSON_BODY: ['malformed_request', 'The body is empty, but JSON was announced.'],
+      FST_ERR_CTP_INVALID_JSON_BODY: ['malformed_request', 'The body is not valid JSON.'],
+      FST_ERR_CTP_INVALID_CONTENT_LENGTH: [
+        'malformed_request',
+        'The body is not as long as Content-Length says.',
+      ],
+      FST_ERR_BAD_URL: ['malformed_request', 'The URL cannot be decoded.'],
+      FST_ERR_MAX_PARAM_LENGTH: ['uri_too_long', 'A part of the path is too long.'],
+    } as const,
+  ),
 );
 
 function fromAjv(problems: readonly AjvError[]): AppError {
@@ -38,7 +44,10 @@ function fromAjv(problems: readonly AjvError[]): AppError {
     return { path: path || 'body', message: message ?? 'is invalid' };
   });
   const [first] = errors;
-  return new AppError('validation_failed', { detail: `${first?.path ?? 'body'} ${first?.message ?? 'is invalid'}.`, errors });
+  return new AppError('validation_failed', {
+    detail: `${first?.path ?? 'body'} ${first?.message ?? 'is invalid'}.`,
+    errors,
+  });
 }
 
 const BY_STATUS: Readonly<Record<number, ErrorCode | undefined>> = {
@@ -62,7 +71,9 @@ export function toAppError(error: unknown): AppError {
   if (known) return new AppError(known[0], { detail: known[1], cause: error });
   if (error instanceof SyntaxError && statusCode === 400) {
     const poisoned = message.includes('prototype');
-    const detail = poisoned ? 'The body has a forbidden member: __proto__ or constructor.prototype.' : 'The body is not valid JSON.';
+    const detail = poisoned
+      ? 'The body has a forbidden member: __proto__ or constructor.prototype.'
+      : 'The body is not valid JSON.';
     return new AppError('malformed_request', { detail, cause: error });
   }
   const status = error instanceof HttpException ? error.getStatus() : statusCode;

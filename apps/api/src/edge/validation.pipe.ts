@@ -14,7 +14,8 @@ function flatten(problems: readonly ValidationError[], parent = ''): FieldError[
   });
 }
 
-const withoutName = (text: string, name: string): string => (text.startsWith(`${name} `) ? text.slice(name.length + 1) : text);
+const withoutName = (text: string, name: string): string =>
+  text.startsWith(`${name} `) ? text.slice(name.length + 1) : text;
 
 /** Bodies and queries against their DTO classes: unknown members are refused by name, nothing is coerced silently. */
 export const createValidationPipe = (): ValidationPipe =>
@@ -27,6 +28,9 @@ export const createValidationPipe = (): ValidationPipe =>
     exceptionFactory: (problems) => {
       const errors = flatten(problems).slice(0, MAX_ERRORS);
       const [first] = errors;
-      return new AppError('validation_failed', { detail: `${first?.path ?? 'body'} ${first?.message ?? 'is invalid'}.`, errors });
+      return new AppError('validation_failed', {
+        detail: `${first?.path ?? 'body'} ${first?.message ?? 'is invalid'}.`,
+        errors,
+      });
     },
   });

@@ -17,7 +17,10 @@ export function importInput(body: ImportKeyDto): ImportKeyInput {
   const publicKey = decode('public_key', body.public_key);
   if ((privateKey === undefined) === (publicKey === undefined)) {
     const errors = [{ path: 'private_key', message: 'exactly one of private_key and public_key is needed' }];
-    throw new AppError('validation_failed', { detail: 'Exactly one of private_key and public_key is needed.', errors });
+    throw new AppError('validation_failed', {
+      detail: 'Exactly one of private_key and public_key is needed.',
+      errors,
+    });
   }
   const { name, tags, metadata, passphrase, engine_id } = body;
   return { name, tags, metadata, passphrase, privateKey, publicKey, engineId: engine_id ?? undefined };

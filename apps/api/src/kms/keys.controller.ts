@@ -1,8 +1,26 @@
-import { Body, Controller, Delete, Get, Headers, HttpCode, Param, Post, Put, Query, Res } from '@nestjs/common';
+import {
+  Body,
+  Controller,
+  Delete,
+  Get,
+  Headers,
+  HttpCode,
+  Param,
+  Post,
+  Put,
+  Query,
+  Res,
+} from '@nestjs/common';
 import { ApiCreatedResponse, ApiHeader, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import type { RequestContext } from '#kernel';
-import { KeyCreationService, KeyEditingService, KeyLifecycleService, KeyListingService, KeyReadingService } from '#keys';
+import {
+  KeyCreationService,
+  KeyEditingService,
+  KeyLifecycleService,
+  KeyListingService,
+  KeyReadingService,
+} from '#keys';
 import type { KeyPage, KeyView } from '#keys';
 import { Ctx } from '../edge/context.decorator.js';
 import { RequirePermission } from '../edge/permission.decorator.js';
@@ -20,7 +38,11 @@ import { handlingOf } from './patch-handling.js';
 import { tagged } from './tagged.js';
 
 const IfMatch = (): MethodDecorator =>
-  ApiHeader({ name: 'If-Match', required: false, description: 'ETag of the version that this change is meant for' });
+  ApiHeader({
+    name: 'If-Match',
+    required: false,
+    description: 'ETag of the version that this change is meant for',
+  });
 
 @ApiTags('keys')
 @Controller('api/kms/v1/keys')
@@ -47,16 +69,27 @@ export class KeysController {
   @ApiOperation({ operationId: 'createKey', summary: 'Create a key' })
   @ApiCreatedResponse({ type: KeyDto })
   @ApiProblems(400, 413, 422)
-  async create(@Ctx() ctx: RequestContext, @Body() body: CreateKeyDto, @Res({ passthrough: true }) reply: FastifyReply): Promise<KeyView> {
+  async create(
+    @Ctx() ctx: RequestContext,
+    @Body() body: CreateKeyDto,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<KeyView> {
     return tagged(reply, await this.creation.create(ctx, { ...body, engineId: body.engine_id ?? undefined }));
   }
 
   @Post('import')
   @RequirePermission('kms:keys:write')
-  @ApiOperation({ operationId: 'importKey', summary: 'Import a private key, or a public key that only verifies' })
+  @ApiOperation({
+    operationId: 'importKey',
+    summary: 'Import a private key, or a public key that only verifies',
+  })
   @ApiCreatedResponse({ type: KeyDto })
   @ApiProblems(400, 409, 413, 422)
-  async import(@Ctx() ctx: RequestContext, @Body() body: ImportKeyDto, @Res({ passthrough: true }) reply: FastifyReply): Promise<KeyView> {
+  async import(
+    @Ctx() ctx: RequestContext,
+    @Body() body: ImportKeyDto,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<KeyView> {
     return tagged(reply, await this.creation.import(ctx, importInput(body)));
   }
 
@@ -65,7 +98,11 @@ export class KeysController {
   @ApiOperation({ operationId: 'getKey', summary: 'Read a key by its id, an alias or its PKCS#11 URI' })
   @ApiOkResponse({ type: KeyDto })
   @ApiProblems(404)
-  async get(@Ctx() ctx: RequestContext, @Param('id') id: string, @Res({ passthrough: true }) reply: FastifyReply): Promise<KeyView> {
+  async get(
+    @Ctx() ctx: RequestContext,
+    @Param('id') id: string,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<KeyView> {
     return tagged(reply, await this.reading.get(ctx, id));
   }
 
@@ -73,7 +110,9 @@ export class KeysController {
   @RequirePermission('kms:keys:delete')
   @IfMatch()
   @ApiOperation({ operationId: 'deleteKey', summary: 'Destroy a key, irreversibly' })
-  @ApiOkResponse({ schema: { type: 'object', properties: { status: { type: 'string', enum: ['deleted'] } } } })
+  @ApiOkResponse({
+    schema: { type: 'object', properties: { status: { type: 'string', enum: ['deleted'] } } },
+  })
   @ApiProblems(400, 404, 412)
   async delete(
     @Ctx() ctx: RequestContext,
@@ -131,13 +170,20 @@ export class KeysController {
     @Headers('if-match') ifMatch: string | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<KeyView> {
-    return tagged(reply, await this.editing.patchAliases(ctx, id, patches, handlingOf(prefer, reply), ifMatch));
+    return tagged(
+      reply,
+      await this.editing.patchAliases(ctx, id, patches, handlingOf(prefer, reply), ifMatch),
+    );
   }
 
   @Put(':id/metadata')
   @RequirePermission('kms:keys:write')
   @IfMatch()
-  @ApiHeader({ name: 'Prefer', required: false, description: 'handling=lenient makes missing parents and forgives missing removals' })
+  @ApiHeader({
+    name: 'Prefer',
+    required: false,
+    description: 'handling=lenient makes missing parents and forgives missing removals',
+  })
   @ApiOperation({ operationId: 'patchMetadata', summary: 'Change the metadata by JSON Patch' })
   @ApiOkResponse({ type: KeyDto })
   @ApiProblems(400, 404, 412)
@@ -149,7 +195,10 @@ export class KeysController {
     @Headers('if-match') ifMatch: string | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<KeyView> {
-    return tagged(reply, await this.editing.patchMetadata(ctx, id, patches, handlingOf(prefer, reply), ifMatch));
+    return tagged(
+      reply,
+      await this.editing.patchMetadata(ctx, id, patches, handlingOf(prefer, reply), ifMatch),
+    );
   }
 
   @Post(':id/enable')
@@ -188,7 +237,10 @@ export class KeysController {
   @HttpCode(200)
   @RequirePermission('kms:keys:write')
   @IfMatch()
-  @ApiOperation({ operationId: 'rotateKey', summary: 'Make a successor of the same kind, which takes over the aliases' })
+  @ApiOperation({
+    operationId: 'rotateKey',
+    summary: 'Make a successor of the same kind, which takes over the aliases',
+  })
   @ApiOkResponse({ type: KeyDto, description: 'The successor' })
   @ApiProblems(400, 404, 409, 412, 422)
   async rotate(

@@ -27,7 +27,8 @@ const request = {
   message_type: {
     type: 'string',
     maxLength: 16,
-    description: 'raw (the default): Claviger hashes; hash or digest: the message is the digest. In any case.',
+    description:
+      'raw (the default): Claviger hashes; hash or digest: the message is the digest. In any case.',
     example: 'raw',
   },
   signature_format: {
@@ -40,7 +41,8 @@ const request = {
       { type: 'string', enum: ['auto', 'hash'] },
       { type: 'integer', minimum: 0, maximum: 512 },
     ],
-    description: 'For RSASSA-PSS: the digest length (hash, the default), a number of bytes, or for verification auto.',
+    description:
+      'For RSASSA-PSS: the digest length (hash, the default), a number of bytes, or for verification auto.',
   },
 } as const;
 

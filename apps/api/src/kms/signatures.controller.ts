@@ -7,7 +7,14 @@ import type { BatchAnswer, BatchItem, SignInput, VerifyAnswer, VerifyInput } fro
 import { Ctx } from '../edge/context.decorator.js';
 import { RequirePermission } from '../edge/permission.decorator.js';
 import { ApiProblems } from '../edge/problems.decorator.js';
-import { BATCH_ANSWER, BATCH_BODY, SIGN_ANSWER, SIGN_BODY, VERIFY_ANSWER, VERIFY_BODY } from './signature.schemas.js';
+import {
+  BATCH_ANSWER,
+  BATCH_BODY,
+  SIGN_ANSWER,
+  SIGN_BODY,
+  VERIFY_ANSWER,
+  VERIFY_BODY,
+} from './signature.schemas.js';
 
 @ApiTags('signatures')
 @Controller('api/kms/v1/keys')
@@ -21,7 +28,10 @@ export class SignaturesController {
   @HttpCode(200)
   @RequirePermission('kms:keys:sign')
   @RouteSchema({ body: BATCH_BODY, response: { 200: BATCH_ANSWER } })
-  @ApiOperation({ operationId: 'signBatch', summary: 'Sign up to 100 messages; one that fails leaves the others alone' })
+  @ApiOperation({
+    operationId: 'signBatch',
+    summary: 'Sign up to 100 messages; one that fails leaves the others alone',
+  })
   @ApiBody({ schema: BATCH_BODY })
   @ApiOkResponse({ schema: BATCH_ANSWER })
   @ApiProblems(400, 413)
@@ -37,7 +47,11 @@ export class SignaturesController {
   @ApiBody({ schema: SIGN_BODY })
   @ApiOkResponse({ schema: SIGN_ANSWER })
   @ApiProblems(400, 404, 409, 413, 422)
-  async sign(@Ctx() ctx: RequestContext, @Param('id') id: string, @Body() input: SignInput): Promise<{ signature: string }> {
+  async sign(
+    @Ctx() ctx: RequestContext,
+    @Param('id') id: string,
+    @Body() input: SignInput,
+  ): Promise<{ signature: string }> {
     return { signature: await this.signing.sign(ctx, id, input) };
   }
 
@@ -49,7 +63,11 @@ export class SignaturesController {
   @ApiBody({ schema: VERIFY_BODY })
   @ApiOkResponse({ schema: VERIFY_ANSWER })
   @ApiProblems(400, 404, 413, 422)
-  verify(@Ctx() ctx: RequestContext, @Param('id') id: string, @Body() input: VerifyInput): Promise<VerifyAnswer> {
+  verify(
+    @Ctx() ctx: RequestContext,
+    @Param('id') id: string,
+    @Body() input: VerifyInput,
+  ): Promise<VerifyAnswer> {
     return this.verification.verify(ctx, id, input);
   }
 }

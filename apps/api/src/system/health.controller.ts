@@ -20,7 +20,10 @@ export class HealthController {
 
   @Get('ready')
   @Public()
-  @ApiOperation({ operationId: 'getReadiness', summary: 'Whether requests can be served: the database answers' })
+  @ApiOperation({
+    operationId: 'getReadiness',
+    summary: 'Whether requests can be served: the database answers',
+  })
   @ApiOkResponse({ type: HealthDto })
   @ApiProblems()
   async ready(): Promise<HealthDto> {

@@ -15,9 +15,13 @@ export class MetricsController {
   @Get()
   @Public()
   @ApiExcludeEndpoint()
-  async render(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): Promise<string> {
+  async render(
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<string> {
     const forwarded = request.headers['x-forwarded-for'] ?? request.headers.forwarded ?? request.headers.via;
-    if (forwarded !== undefined || !LOOPBACK.has(request.socket.remoteAddress)) throw new AppError('route_not_found');
+    if (forwarded !== undefined || !LOOPBACK.has(request.socket.remoteAddress))
+      throw new AppError('route_not_found');
     void reply.header('content-type', this.metrics.contentType);
     return this.metrics.render();
   }

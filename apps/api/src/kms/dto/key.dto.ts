@@ -25,7 +25,11 @@ export class KeyDto {
   updated_ts: string;
   /** @example ["production", "signing"] */
   tags: string[];
-  @ApiProperty({ type: 'object', additionalProperties: true, example: { department: 'security', owner: 'admin' } })
+  @ApiProperty({
+    type: 'object',
+    additionalProperties: true,
+    example: { department: 'security', owner: 'admin' },
+  })
   metadata: Record<string, unknown>;
   @ApiProperty({ enum: ['enabled', 'disabled'] })
   state: string;

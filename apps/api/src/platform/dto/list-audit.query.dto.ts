@@ -20,7 +20,9 @@ export class ListAuditQueryDto {
    */
   @ApiProperty({ type: [String], required: false })
   @IsOptional()
-  @Transform(({ value }: { value: unknown }) => (value === undefined || Array.isArray(value) ? value : [value]))
+  @Transform(({ value }: { value: unknown }) =>
+    value === undefined || Array.isArray(value) ? value : [value],
+  )
   @IsArray()
   @ArrayMaxSize(20)
   @IsString({ each: true })

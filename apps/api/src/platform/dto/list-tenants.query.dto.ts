@@ -6,7 +6,9 @@ export class ListTenantsQueryDto {
   /** Tenants on a page, 1 to 200; 25 unless given. */
   @ApiProperty({ type: 'integer', minimum: 1, maximum: 200, required: false })
   @IsOptional()
-  @Transform(({ value }: { value: unknown }) => (typeof value === 'string' && /^\d{1,3}$/.test(value) ? Number(value) : value))
+  @Transform(({ value }: { value: unknown }) =>
+    typeof value === 'string' && /^\d{1,3}$/.test(value) ? Number(value) : value,
+  )
   @IsInt()
   @Min(1)
   @Max(200)

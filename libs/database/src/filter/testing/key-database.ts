@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { sha256Hex } from '#crypto';
+import type { SqlQuery } from '../../sql-query.js';
 import type { StatementRunner } from '../../page/list-page.js';
 import { aliasTerm, metadataTerms, tagTerm } from '../terms.js';
 import { ISOLATION, SCHEMA } from './key-table.js';
@@ -51,21 +52,25 @@ export class KeyDatabase implements StatementRunner {
     for (const statement of statements) await this.owner.query(statement);
   }
 
-  /** Ends loading: policies on, statistics taken, and the tenant of the session set. */
-  async isolate(tenantId: string): Promise<void> {
+  /** Ends loading: policies on and statistics taken. */
+  async isolate(): Promise<void> {
     await this.owner.query(ISOLATION);
     for (const table of ['kms_key', 'key_term', 'key_use']) await this.owner.query(`VACUUM ANALYZE ${table}`);
+  }
+
+  /** Says whose rows the following statements see. */
+  async actFor(tenantId: string): Promise<void> {
     await this.app.query(`SELECT set_config('claviger.tenant', $1, false)`, [tenantId]);
   }
 
-  async run<Row extends object>(query: { text: string; params: readonly unknown[] }): Promise<Row[]> {
+  async run<Row extends object>(query: SqlQuery): Promise<Row[]> {
     return (await this.app.query<Row & pg.QueryResultRow>(query.text, [...query.params])).rows;
   }
 
   /** The plan that the application's role gets. */
-  async explain(query: { text: string; params: readonly unknown[] }): Promise<string> {
+  async explain(query: SqlQuery, options = 'COSTS OFF'): Promise<string> {
     const rows = await this.run<{ 'QUERY PLAN': string }>({
-      text: `EXPLAIN (COSTS OFF) ${query.text}`,
+      text: `EXPLAIN (${options}) ${query.text}`,
       params: query.params,
     });
     return rows.map((row) => row['QUERY PLAN']).join('\n');

@@ -1,0 +1,113 @@
+import tseslint from 'typescript-eslint';
+
+/** Where `node:crypto` and its global twin are at home (see .dependency-cruiser.cjs for the imports). */
+const CRYPTO_HOMES = ['libs/crypto/**', 'libs/engines/src/software/**'];
+const TESTS = ['**/*.spec.ts', '**/testing/**', 'libs/*/test/**', 'libs/engines/src/conformance/**', 'test/**'];
+const PROGRAMS = ['scripts/**', 'examples/**', 'bench/**', '*.config.{js,ts}', '.dependency-cruiser.cjs'];
+
+const ENVIRONMENT = {
+  object: 'process',
+  property: 'env',
+  message: 'Only libs/config reads the environment: add the variable to its schema and take it from Config.',
+};
+const WEB_CRYPTO = ['subtle', 'getRandomValues'].map((property) => ({
+  object: 'crypto',
+  property,
+  message: 'Cryptography lives in libs/crypto: take what is needed from #crypto, or add it there.',
+}));
+
+/** Rules of ESLint itself that TypeScript does not already hold. */
+const core = {
+  curly: ['error', 'multi-line'],
+  eqeqeq: 'error',
+  'no-console': 'error',
+  'no-constant-binary-expression': 'error',
+  'no-constant-condition': ['error', { checkLoops: 'allExceptWhileTrue' }],
+  'no-control-regex': 'off',
+  'no-empty': 'error',
+  'no-eval': 'error',
+  'no-fallthrough': 'error',
+  'no-implied-eval': 'error',
+  'no-loss-of-precision': 'error',
+  'no-new-func': 'error',
+  'no-param-reassign': 'error',
+  'no-promise-executor-return': 'off',
+  'no-prototype-builtins': 'error',
+  'no-return-assign': ['error', 'except-parens'],
+  'no-self-compare': 'error',
+  'no-sparse-arrays': 'error',
+  'no-template-curly-in-string': 'error',
+  'no-unmodified-loop-condition': 'error',
+  'no-unreachable-loop': 'error',
+  'no-unsafe-finally': 'error',
+  'no-unsafe-optional-chaining': 'error',
+  'no-unused-private-class-members': 'error',
+  'no-useless-backreference': 'error',
+  'no-useless-escape': 'error',
+  'no-var': 'error',
+  'object-shorthand': 'error',
+  'prefer-const': 'error',
+  'use-isnan': 'error',
+  'valid-typeof': 'error',
+};
+
+const size = (lines) => ['error', { max: lines, skipBlankLines: false, skipComments: false }];
+
+export default tseslint.config(
+  { ignores: ['dist', 'node_modules', 'coverage', '.claviger', '.tmp', 'docs'] },
+  { linterOptions: { reportUnusedDisableDirectives: 'error' } },
+  {
+    rules: {
+      ...core,
+      'max-lines': size(300),
+      'no-restricted-properties': ['error', ENVIRONMENT, ...WEB_CRYPTO],
+      'no-restricted-imports': [
+        'error',
+        { paths: ['process', 'node:process'].map((name) => ({ name, message: 'Use the global `process`.' })) },
+      ],
+      'no-restricted-syntax': [
+        'error',
+        { selector: 'ExportDefaultDeclaration', message: 'Export by name: the name is then one in every file.' },
+        { selector: 'TSEnumDeclaration', message: 'Use a union of literals or a frozen table.' },
+      ],
+    },
+  },
+  {
+    files: ['**/*.ts'],
+    extends: [tseslint.configs.recommendedTypeChecked],
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    rules: {
+      '@typescript-eslint/await-thenable': 'error',
+      '@typescript-eslint/consistent-type-exports': ['error', { fixMixedExportsWithInlineTypeSpecifier: true }],
+      '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'inline-type-imports' }],
+      '@typescript-eslint/explicit-module-boundary-types': 'error',
+      '@typescript-eslint/no-floating-promises': 'error',
+      '@typescript-eslint/no-misused-promises': 'error',
+      '@typescript-eslint/no-unnecessary-condition': 'off',
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', ignoreRestSiblings: true }],
+      '@typescript-eslint/only-throw-error': 'error',
+      '@typescript-eslint/prefer-readonly': 'error',
+      '@typescript-eslint/require-await': 'off',
+      '@typescript-eslint/return-await': ['error', 'in-try-catch'],
+      '@typescript-eslint/switch-exhaustiveness-check': 'error',
+      '@typescript-eslint/unbound-method': 'error',
+    },
+  },
+  {
+    files: ['{apps,libs,migrations}/**/*.ts'],
+    ignores: TESTS,
+    rules: { 'max-lines-per-function': size(60) },
+  },
+  { files: ['libs/config/**'], rules: { 'no-restricted-properties': ['error', ...WEB_CRYPTO] } },
+  { files: CRYPTO_HOMES, rules: { 'no-restricted-properties': ['error', ENVIRONMENT] } },
+  {
+    files: TESTS,
+    rules: { 'max-lines': size(400), 'no-restricted-properties': 'off' },
+  },
+  { files: PROGRAMS, rules: { 'no-console': 'off', 'no-restricted-properties': 'off' } },
+  // What reads these files asks for a default export.
+  {
+    files: ['*.config.{js,ts}', 'test/harness/*.global.ts'],
+    rules: { 'no-restricted-syntax': 'off' },
+  },
+);
