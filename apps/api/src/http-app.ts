@@ -20,11 +20,12 @@ export async function createHttpApp(
   logger: Logger,
 ): Promise<NestFastifyApplication> {
   const adapter = await createFastifyAdapter(config, logger, services.metrics);
-  guardRoutes(adapter.getInstance() as unknown as FastifyInstance, services);
+  guardRoutes(adapter.getInstance<FastifyInstance>(), services);
   const module = AppModule.of(services.providers, { metricsOnMainPort: config.metricsPort === undefined });
   const app = await NestFactory.create<NestFastifyApplication>(module, adapter, {
     logger: false,
     abortOnError: false,
+    bodyParser: false,
   });
   app.useGlobalFilters(new ProblemFilter());
   app.useGlobalPipes(createValidationPipe());

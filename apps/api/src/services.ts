@@ -1,10 +1,10 @@
 import type { Provider } from '@nestjs/common';
 import { AuditLog, CheckpointKey, Checkpointer } from '#audit';
 import type { Config } from '#config';
-import { RootRing } from '#crypto';
-import { Database } from '#database';
+import type { RootRing } from '#crypto';
+import type { Database } from '#database';
 import { EngineCatalogue, EngineRegistry, SoftwareEngine } from '#engines';
-import { Authenticator } from '#identity';
+import type { Authenticator } from '#identity';
 import {
   CsrService,
   KeyCreationService,
@@ -17,7 +17,7 @@ import {
   SigningService,
   VerificationService,
 } from '#keys';
-import { Metrics, type Logger } from '#observability';
+import type { Logger, Metrics } from '#observability';
 import { AuditQueryService, RootKeys, TenantDirectory, TenantKeys, TenantService } from '#tenants';
 import { RateLimits } from './edge/rate-limits.js';
 

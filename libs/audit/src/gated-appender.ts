@@ -23,7 +23,7 @@ const LANE_QUERY = `SELECT n FROM generate_series(1, ${LANES}) n WHERE pg_try_ad
 export class GatedAppender {
   #session: DatabaseSession | undefined;
   #lane = 1;
-  #queue: PendingRecord[] = [];
+  readonly #queue: PendingRecord[] = [];
   #running: Promise<void> | undefined;
   #held: string[] = [];
 

@@ -67,8 +67,11 @@ export interface Config {
 
 type Environment = z.infer<typeof environment>;
 
+/** Environment variables by name. */
+export type ConfigSource = Readonly<Record<string, string | undefined>>;
+
 /** An empty variable is an unset one: compose files pass `X=` for what is not configured. */
-const withoutEmpty = (source: Readonly<Record<string, string | undefined>>): Record<string, string> =>
+const withoutEmpty = (source: ConfigSource): Record<string, string> =>
   Object.fromEntries(Object.entries(source).filter((entry): entry is [string, string] => Boolean(entry[1])));
 
 function readIssuers(env: Environment): readonly IssuerConfig[] {
@@ -91,37 +94,54 @@ function readIssuers(env: Environment): readonly IssuerConfig[] {
   }
 }
 
-function missingInProduction(env: Environment, issuers: readonly IssuerConfig[]): string[] {
-  if (env.NODE_ENV !== 'production') return [];
-  const missing: string[] = [];
-  if (!env.DATABASE_URL)
-    missing.push(
-      'DATABASE_URL: set it to a PostgreSQL (15 or newer), as the application role; the embedded one is for development',
-    );
-  if (!env.CLAVIGER_ROOT_KEY_FILE)
-    missing.push(
-      'CLAVIGER_ROOT_KEY_FILE: set it to a root key ring made by `claviger root-key add`; a generated one is for development',
-    );
-  if (issuers.length === 0)
-    missing.push(
-      'CLAVIGER_ISSUERS or CLAVIGER_ISSUERS_FILE: name the token issuers to trust; the development issuer is for development',
-    );
-  return missing;
+/** What production must name itself and development has a default for. */
+export type ConfigPart = 'database' | 'rootKey' | 'issuers';
+
+interface RequiredPart {
+  readonly isSet: (env: Environment, issuers: readonly IssuerConfig[]) => boolean;
+  readonly problem: string;
 }
+
+const REQUIRED: Readonly<Record<ConfigPart, RequiredPart>> = {
+  database: {
+    isSet: (env) => env.DATABASE_URL !== undefined,
+    problem:
+      'DATABASE_URL: set it to a PostgreSQL (15 or newer), as the application role; the embedded one is for development',
+  },
+  rootKey: {
+    isSet: (env) => env.CLAVIGER_ROOT_KEY_FILE !== undefined,
+    problem:
+      'CLAVIGER_ROOT_KEY_FILE: set it to a root key ring made by `claviger root-key add`; a generated one is for development',
+  },
+  issuers: {
+    isSet: (_, issuers) => issuers.length > 0,
+    problem:
+      'CLAVIGER_ISSUERS or CLAVIGER_ISSUERS_FILE: name the token issuers to trust; the development issuer is for development',
+  },
+};
+
+const ALL_PARTS = Object.freeze(Object.keys(REQUIRED) as ConfigPart[]);
 
 /**
  * Turns the environment into one frozen, typed object. Throws `ConfigError` naming every
  * variable at fault, and in production every one that must be set.
  */
-export function loadConfig(source: Readonly<Record<string, string | undefined>> = process.env): Config {
+export const loadConfig = (source?: ConfigSource): Config => loadConfigFor(ALL_PARTS, source);
+
+/**
+ * The same for a program that stands on some parts only. Production is not asked for the others, which then must not
+ * be used: what their members hold is a default of development.
+ */
+export function loadConfigFor(parts: readonly ConfigPart[], source: ConfigSource = process.env): Config {
   const parsed = environment.safeParse(withoutEmpty(source));
   if (!parsed.success) {
     throw new ConfigError(parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`));
   }
   const env = parsed.data;
   const issuers = readIssuers(env);
-  const missing = missingInProduction(env, issuers);
-  if (missing.length > 0) throw new ConfigError(missing);
+  const missing = parts.map((part) => REQUIRED[part]).filter((part) => !part.isSet(env, issuers));
+  if (env.NODE_ENV === 'production' && missing.length > 0)
+    throw new ConfigError(missing.map((part) => part.problem));
   const dataDir = resolve(env.CLAVIGER_DATA_DIR);
   return Object.freeze({
     mode: env.NODE_ENV === 'production' ? 'production' : 'development',

@@ -1,3 +1,3 @@
-export { loadConfig, type Config } from './config.js';
+export { loadConfig, loadConfigFor, type Config, type ConfigPart, type ConfigSource } from './config.js';
 export { ConfigError } from './config-error.js';
 export type { IssuerConfig } from './issuer-config.js';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { AppError, SecretBytes } from '#kernel';
+import { type AppError, SecretBytes } from '#kernel';
 import { kekVersionOf, openUnder, sealUnder, unwrapKey, wrapKey } from './envelope.js';
 import { newSecretKey } from './random.js';
 import type { SealBinding } from './sealer.js';

@@ -15,7 +15,7 @@ export interface VerifyInput extends Omit<SignatureInput, 'saltLength'> {
   readonly signature: Buffer;
   /** How an ECDSA signature is written; absent: DER. */
   readonly format?: SignatureFormat;
-  /** RSASSA-PSS: `hash` (the default) demands a salt of the digest's length, `auto` takes any. */
+  /** RSASSA-PSS: `hash` (the default) demands a salt of the digest's length, `auto` takes any. A number elsewhere is refused. */
   readonly saltLength?: 'auto' | 'hash' | number;
 }
 
@@ -83,8 +83,8 @@ function verifyDigest(
 export async function verifySignature(input: VerifyInput): Promise<boolean> {
   const { row, spec, type, data, format = 'der' } = input;
   const salt = saltLengthOf(row, input.saltLength);
-  const asked = input.saltLength === undefined ? {} : { saltLength: salt === 'auto' ? 0 : salt };
-  checkSignatureInput({ row, spec, type, data, ...asked });
+  const explicit = typeof input.saltLength === 'number' ? { saltLength: input.saltLength } : {};
+  checkSignatureInput({ row, spec, type, data, ...explicit });
   if (type === 'digest') nativeOpenSsl();
   const signature = strictSignature(spec, input.signature, format);
   if (!signature) return false;

@@ -23,7 +23,7 @@ const QUERY = `
 
 /** What is wrong with the application role, one sentence each; empty when row-level security will hold for it. */
 export async function applicationRoleProblems(dataSource: DataSource): Promise<string[]> {
-  const [role] = (await dataSource.query(QUERY)) as RoleRow[];
+  const [role] = await dataSource.query<RoleRow[]>(QUERY);
   if (!role) return ['DATABASE_URL: the role does not exist'];
   const problems: string[] = [];
   const say = (bad: boolean, text: string): void => void (bad && problems.push(`DATABASE_URL: ${text}`));

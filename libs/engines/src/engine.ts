@@ -1,4 +1,5 @@
 import type { KeySpec, SignatureRow } from '#crypto';
+import type { SecretBytes } from '#kernel';
 
 /** A capability that an engine has or has not; shown by GET /engines. */
 export type EngineCapability = 'generate' | 'import' | 'sign' | 'sign-digest';
@@ -66,6 +67,9 @@ export interface Engine {
 
 /** An engine that takes private keys made elsewhere. */
 export interface ImportingEngine extends Engine {
-  /** `pkcs8` is DER, already checked for strength and consistency. */
-  importKey(ref: EngineKeyRef, spec: KeySpec, pkcs8: import('#kernel').SecretBytes): Promise<EngineKey>;
+  /** `pkcs8` is DER, already checked for strength and consistency; it stays the caller's to wipe. */
+  importKey(ref: EngineKeyRef, spec: KeySpec, pkcs8: SecretBytes): Promise<EngineKey>;
 }
+
+/** Whether the engine takes private keys made elsewhere. */
+export const canImport = (engine: Engine): engine is ImportingEngine => 'importKey' in engine;

@@ -15,7 +15,7 @@ export class LastUseRecorder {
 
   note(tenantId: string, keyId: string): void {
     let keys = this.#pending.get(tenantId);
-    if (!keys) this.#pending.set(tenantId, (keys = new Map()));
+    if (!keys) this.#pending.set(tenantId, (keys = new Map<string, number>()));
     if (!keys.has(keyId)) {
       if (this.#size >= CAPACITY) return;
       this.#size += 1;

@@ -1,6 +1,6 @@
 import helmet from '@fastify/helmet';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { LogController, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Socket } from 'node:net';
 import type { Config } from '#config';
 import { AppError, newRequestId } from '#kernel';
@@ -67,18 +67,54 @@ function observe(fastify: FastifyInstance, metrics: Metrics): void {
   });
 }
 
+/** Fastify's own errors become ours before Nest maps them, which would lose what they are. */
+class EdgeAdapter extends FastifyAdapter {
+  override setErrorHandler(
+    handler: Parameters<FastifyAdapter['setErrorHandler']>[0],
+  ): ReturnType<FastifyAdapter['setErrorHandler']> {
+    const translate = (error: Error, request: FastifyRequest, reply: FastifyReply): unknown =>
+      (handler as (...args: unknown[]) => unknown)(toAppError(error), request, reply);
+    return super.setErrorHandler(translate as never);
+  }
+}
+
+/** JSON is the one media type that is read. An empty body is none, whatever its header says. */
+function readJsonOnly(fastify: FastifyInstance): void {
+  const parse = fastify.getDefaultJsonParser('error', 'error');
+  fastify.removeAllContentTypeParsers();
+  fastify.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body === '') return done(null, undefined);
+    return parse(request, body as string, (error, value) =>
+      done(error && (isJson(body as string) ? forbiddenMember() : error), value),
+    );
+  });
+}
+
+const forbiddenMember = (): AppError =>
+  new AppError('malformed_request', {
+    detail: 'The body has a forbidden member: __proto__ or constructor.prototype.',
+  });
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** Fastify as every process of the API runs it: limits, headers, request ids, logs. */
 export async function createFastifyAdapter(
   config: Config,
   logger: Logger,
   metrics: Metrics,
 ): Promise<FastifyAdapter> {
-  const adapter = new FastifyAdapter({
+  const adapter = new EdgeAdapter({
     loggerInstance: logger.child({}, { serializers: { req: () => undefined, res: () => undefined } }),
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request_id' }),
     bodyLimit: BODY_LIMIT,
     routerOptions: { maxParamLength: PARAM_LIMIT },
-    requestIdLogLabel: 'request_id',
     genReqId: requestId,
     trustProxy: config.trustProxy ?? false,
     forceCloseConnections: 'idle',
@@ -92,7 +128,8 @@ export async function createFastifyAdapter(
       customOptions: { removeAdditional: false, coerceTypes: false, useDefaults: false, allErrors: false },
     },
   });
-  const fastify = adapter.getInstance() as unknown as FastifyInstance;
+  const fastify = adapter.getInstance<FastifyInstance>();
+  readJsonOnly(fastify);
   observe(fastify, metrics);
   await fastify.register(helmet as never, {
     contentSecurityPolicy: {

@@ -15,8 +15,8 @@ export const RequirePermission = (permission: Permission): MethodDecorator =>
     RouteConfig({ permission } satisfies RouteAccess),
     ApiBearerAuth(),
     ApiExtension('x-permission', permission),
-  ) as MethodDecorator;
+  );
 
 /** A route that anybody may call. */
 export const Public = (): MethodDecorator =>
-  applyDecorators(RouteConfig({ public: true } satisfies RouteAccess)) as MethodDecorator;
+  applyDecorators(RouteConfig({ public: true } satisfies RouteAccess));

@@ -24,4 +24,4 @@ export const ApiProblems = (...statuses: number[]): MethodDecorator =>
     ...[...statuses, ...ALWAYS].map((status) =>
       ApiResponse({ status, description: MEANING[status] ?? '', type: ProblemDto }),
     ),
-  ) as MethodDecorator;
+  );

@@ -65,17 +65,10 @@ const BY_STATUS: Readonly<Record<number, ErrorCode | undefined>> = {
 /** Whatever was thrown, as one of our errors. What nobody meant becomes `internal`, with its cause for the log. */
 export function toAppError(error: unknown): AppError {
   if (error instanceof AppError) return error;
-  const { code, statusCode, validation, message } = error as FrameworkError;
+  const { code, statusCode, validation } = error as FrameworkError;
   if (validation) return fromAjv(validation);
   const known = code ? FRAMEWORK[code] : undefined;
   if (known) return new AppError(known[0], { detail: known[1], cause: error });
-  if (error instanceof SyntaxError && statusCode === 400) {
-    const poisoned = message.includes('prototype');
-    const detail = poisoned
-      ? 'The body has a forbidden member: __proto__ or constructor.prototype.'
-      : 'The body is not valid JSON.';
-    return new AppError('malformed_request', { detail, cause: error });
-  }
   const status = error instanceof HttpException ? error.getStatus() : statusCode;
   const mapped = status === undefined ? undefined : BY_STATUS[status];
   return new AppError(mapped ?? 'internal', { cause: error });

@@ -16,20 +16,20 @@ const request = {
     type: 'string',
     maxLength: 64,
     description: `One of ${names}, or its Go or JWS name.`,
-    example: 'ECDSA_SHA_256',
+    examples: ['ECDSA_SHA_256'],
   },
   message: {
     type: 'string',
     maxLength: MESSAGE_CHARACTERS,
     description: 'Base64 of the message (at most 512 KiB) or of its digest.',
-    example: 'aGVsbG8=',
+    examples: ['aGVsbG8='],
   },
   message_type: {
     type: 'string',
     maxLength: 16,
     description:
       'raw (the default): Claviger hashes; hash or digest: the message is the digest. In any case.',
-    example: 'raw',
+    examples: ['raw'],
   },
   signature_format: {
     type: 'string',

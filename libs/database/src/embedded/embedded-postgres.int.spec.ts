@@ -96,6 +96,15 @@ describe('a first start', () => {
     expect(environment).not.toContain('VITEST');
   });
 
+  it("does not hear the terminal's Ctrl-C: the server leads a session of its own", async () => {
+    await start();
+    const pid = String(postmasterPid());
+    const [, , processGroup, session] = (
+      readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1] ?? ''
+    ).split(' ');
+    expect([processGroup, session]).toEqual([pid, pid]);
+  });
+
   it.runIf(isRoot)('runs the database as another user than root', async () => {
     await start();
     expect(statSync(`/proc/${postmasterPid()}`).uid).not.toBe(0);
