@@ -5,7 +5,7 @@ import { loadConfig, type Config } from '#config';
 import { RootRing, addRoot } from '#crypto';
 import { Database, createDataSource } from '#database';
 import { Authenticator, DevelopmentIssuer, IssuerRegistry } from '#identity';
-import { PERMISSIONS, type KeyNarrowing, type RequestContext } from '#kernel';
+import { PERMISSIONS, type RequestContext } from '#kernel';
 import { Metrics, createLogger } from '#observability';
 import { TenantService } from '#tenants';
 import { AuditLog } from '#audit';
@@ -139,7 +139,11 @@ export class TestApp {
   }
 
   /** A token of the development issuer with every permission, unless `scope` says less. */
-  token(tenant: string, scope = PERMISSIONS.join(' '), narrowing?: KeyNarrowing): Promise<string> {
+  token(
+    tenant: string,
+    scope = PERMISSIONS.join(' '),
+    narrowing?: { keys?: string[]; aliases?: string[]; tags?: string[] },
+  ): Promise<string> {
     return this.installation.issuer.mint({ tenant, scope, ttlS: 3_600, subject: 'tester', narrowing });
   }
 

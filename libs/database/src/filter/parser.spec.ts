@@ -193,6 +193,19 @@ describe('parseFilter', () => {
     expect(detailOf(`metadata${'.a'.repeat(9)}[eq]x`)).toContain('at most 8');
   });
 
+  it.each([
+    ['$.**.**.**.** == 1', 'no fault'],
+    ['$.**.**.**.**.** == 1', 'at most 4 of'],
+    ['$[0,1,2,3,4]', 'no fault'],
+    ['$[0,0][0,0][0,0][0,0][0,0]', 'at most 4 of'],
+    ['$' + '.KeyValue()'.repeat(5), 'at most 4 of'],
+    ['$.a == "** , ** , \\", keyvalue"', 'no fault'],
+    [String.raw`$.k\u0065yvalue()`, 'no backslash and no comment'],
+    ['$.a /* ** */ == 1', 'no backslash and no comment'],
+  ])('bounds what the path %s can multiply to', (path, message) => {
+    expect(detailOf(`metadata[jsonpath]${path}`)).toContain(message);
+  });
+
   it.each(['name[eq]a\0', 'name[eq]\ud800', 'name[eq]\udc00a', 'name[eq]"\0"'])('refuses %j', (input) => {
     expect(detailOf(input)).toContain('no U+0000 and no unpaired surrogate');
   });

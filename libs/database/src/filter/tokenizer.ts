@@ -1,5 +1,6 @@
 import { AppError } from '#kernel';
 import { FILTER_LIMITS } from './filter-limits.js';
+import { jsonPathFault } from './json-path-bounds.js';
 
 /** A name and where it begins. */
 export interface NameToken {
@@ -97,6 +98,8 @@ export class Tokenizer {
         `expected a SQL/JSON path of at most ${FILTER_LIMITS.jsonPathCharacters} characters`,
       );
     }
+    const fault = jsonPathFault(path);
+    if (fault) throw this.fault(start, fault);
     return path;
   }
 

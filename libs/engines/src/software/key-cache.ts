@@ -18,6 +18,7 @@ export class KeyCache {
       ttl: options.ttlMs,
       // A key that nobody uses leaves memory as well, not only one that is asked for too late.
       ttlAutopurge: true,
+      perf: { now: () => performance.now() },
       dispose: (key) => key.dispose(),
     });
   }

@@ -1,0 +1,25 @@
+import { existsSync } from 'node:fs';
+import { chmod, mkdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { Config } from '#config';
+import { RootRing, addRoot } from '#crypto';
+
+/** Makes the folder of the ring, passable for the database's user where that is the data folder. */
+export async function makeRingFolder(file: string): Promise<void> {
+  const folder = dirname(file);
+  if (await mkdir(folder, { recursive: true, mode: 0o711 })) await chmod(folder, 0o711);
+}
+
+/** The root key ring; in development one is made where none is. Throws `RootRingError`. */
+export async function openRootRing(config: Config): Promise<RootRing> {
+  if (config.mode === 'development' && !existsSync(config.rootKeyFile)) {
+    await makeRingFolder(config.rootKeyFile);
+    try {
+      addRoot(config.rootKeyFile, 'root-1');
+    } catch (error) {
+      // Another process was faster: its ring is as good.
+      if (!existsSync(config.rootKeyFile)) throw error;
+    }
+  }
+  return new RootRing(config.rootKeyFile);
+}
