@@ -38,33 +38,43 @@ export class GatedAppender {
 
   push(record: PendingRecord): void {
     this.#queue.push(record);
-    this.#running ??= this.#drain().finally(() => (this.#running = undefined));
+    this.#running ??= this.#drain();
   }
 
   /** Resolves when everything pushed so far is settled; ends the session. */
   async close(): Promise<void> {
     while (this.#running) await this.#running;
-    this.#session?.close();
-    this.#session = undefined;
+    this.#drop();
   }
 
   async #drain(): Promise<void> {
     // Records pushed in the same turn of the event loop share the first batch.
     await Promise.resolve();
     while (this.#queue.length > 0) {
-      const batch = this.#queue.splice(0, BATCH).sort(byTenantThenKey);
-      try {
-        await this.#commit(batch);
-      } catch (error) {
-        this.#session?.close();
-        this.#session = undefined;
-        this.#held = [];
-        for (const record of batch) record.fail(error);
-      }
-      // Answers are written in this turn; only then may a revocation that waits for them go on.
-      await new Promise<void>((resolve) => setImmediate(resolve));
+      await this.#settleBatch(this.#queue.splice(0, BATCH).sort(byTenantThenKey));
+      // What came meanwhile releases with its own batch; when nothing came, the release is sent alone.
+      if (this.#queue.length === 0) await this.#release().catch(() => this.#drop());
     }
-    await this.#release().catch(() => this.#session?.close());
+    // In the same turn as the last look at the queue: a record pushed after it starts a new drain.
+    this.#running = undefined;
+  }
+
+  async #settleBatch(batch: readonly PendingRecord[]): Promise<void> {
+    try {
+      await this.#commit(batch);
+    } catch (error) {
+      this.#drop();
+      for (const record of batch) record.fail(error);
+    }
+    // Answers are written in this turn; only then may a revocation that waits for them go on.
+    await new Promise<void>((resolve) => setImmediate(resolve));
+  }
+
+  /** Gives up the session, and with it whatever it holds. */
+  #drop(): void {
+    this.#session?.close();
+    this.#session = undefined;
+    this.#held = [];
   }
 
   async #commit(batch: readonly PendingRecord[]): Promise<void> {
