@@ -56,7 +56,7 @@ const core = {
 const size = (lines) => ['error', { max: lines, skipBlankLines: false, skipComments: false }];
 
 export default tseslint.config(
-  { ignores: ['dist', 'node_modules', 'coverage', '.claviger', '.tmp', 'docs'] },
+  { ignores: ['dist', 'dist.next-*', 'node_modules', 'coverage', '.claviger', '.tmp', 'docs'] },
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
   {
     rules: {

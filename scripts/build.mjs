@@ -131,11 +131,10 @@ async function compile({ name, tsConfigPath }, staging) {
     cwd: ROOT,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  const output = { stdout: '', stderr: '' };
-  for (const name of ['stdout', 'stderr']) child[name].on('data', (chunk) => (output[name] += chunk));
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += chunk));
   const [code, signal] = await once(child, 'close');
-  if (code === 0) return undefined;
-  return output.stderr + output.stdout || `building ${name} ended with ${signal ?? `exit code ${code}`}`;
+  return code === 0 ? undefined : output || `building ${name} ended with ${signal ?? `exit code ${code}`}`;
 }
 
 /** Puts what was built where the last build is. */
@@ -172,10 +171,10 @@ async function build(programs, digest) {
   writeFileSync(join(staging, '.gitignore'), '*\n');
   try {
     // Both write the libs, with the same bytes.
-    const failures = (await Promise.all(programs.map((program) => compile(program, staging)))).filter(
-      Boolean,
-    );
-    if (failures.length > 0) throw new BuildError(failures.join('\n'));
+    const complaints = await Promise.all(programs.map((program) => compile(program, staging)));
+    // What the programs share, they complain of alike: one of them is enough to read.
+    const complaint = complaints.find((text) => text !== undefined);
+    if (complaint !== undefined) throw new BuildError(`${complaint}\nThe build failed.`);
     replaceDist(staging);
     writeFileSync(STAMP, digest);
   } finally {

@@ -19,7 +19,7 @@ export async function createHttpApp(
   services: Services,
   logger: Logger,
 ): Promise<NestFastifyApplication> {
-  const adapter = await createFastifyAdapter(config, logger, services.metrics);
+  const adapter = createFastifyAdapter(config, logger, services.metrics);
   guardRoutes(adapter.getInstance<FastifyInstance>(), services);
   const module = AppModule.of(services.providers, { metricsOnMainPort: config.metricsPort === undefined });
   const app = await NestFactory.create<NestFastifyApplication>(module, adapter, {

@@ -22,12 +22,10 @@ export const listKnownRoots = (database: Database): Promise<KnownRoot[]> =>
     { readOnly: true },
   );
 
-/** Ids of the roots that something hangs on and that the ring has not, or has with other bytes. */
-export const lostRoots = (known: readonly KnownRoot[], ring: RootWrapper | undefined): string[] =>
-  known
-    .filter((root) => root.keys > 0)
-    .filter(({ id }) => !ring?.ids().includes(id) || !sameRoot(known, ring, id))
-    .map(({ id }) => id);
+/** Whether the ring has that root, with the bytes that the database was made with. */
+const has = (ring: RootWrapper, { id, check_value }: KnownRoot): boolean =>
+  ring.ids().includes(id) && constantTimeEqual(check_value, ring.checkValue(id));
 
-const sameRoot = (known: readonly KnownRoot[], ring: RootWrapper, id: string): boolean =>
-  known.every((root) => root.id !== id || constantTimeEqual(root.check_value, ring.checkValue(id)));
+/** Ids of the roots that something hangs on and that the ring, if there is one, has not. */
+export const lostRoots = (known: readonly KnownRoot[], ring: RootWrapper | undefined): string[] =>
+  known.filter((root) => root.keys > 0 && !(ring && has(ring, root))).map(({ id }) => id);

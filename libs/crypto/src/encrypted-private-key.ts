@@ -3,7 +3,7 @@ import { promisify } from 'node:util';
 import type { AppError } from '#kernel';
 import { DER_TAG, DerReader } from './der-reader.js';
 import { oidTable } from './oid-table.js';
-import { invalidKey } from './pem.js';
+import { invalidKey } from './invalid-key.js';
 
 const MAX_PBKDF2_ITERATIONS = 2_000_000;
 const MAX_SCRYPT_MEMORY = 32 * 1024 * 1024;

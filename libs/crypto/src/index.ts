@@ -24,7 +24,7 @@ export {
 export { ConcurrencyLimit } from './concurrency-limit.js';
 export { digestSettings } from './native-digest.js';
 export { NativeKey } from './native-key.js';
-export { hasNativeOpenSsl, nativeOpenSsl } from './native-openssl.js';
+export { hasNativeOpenSsl } from './native-openssl.js';
 export { parsePrivateKey, type ParsedPrivateKey } from './private-key-import.js';
 export { fingerprintOf, spkiToJwk, spkiToPem } from './public-key-formats.js';
 export { parsePublicKey, type ParsedPublicKey } from './public-key-import.js';

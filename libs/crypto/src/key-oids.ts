@@ -2,7 +2,7 @@ import { DER_TAG, type DerReader } from './der-reader.js';
 import { derOid } from './der-writer.js';
 import { KEY_SPECS, type KeySpec } from './key-specs.js';
 import { oidTable } from './oid-table.js';
-import { invalidKey } from './pem.js';
+import { invalidKey } from './invalid-key.js';
 
 export type KeyFamily = 'rsa' | 'rsa-pss' | 'ec' | 'ed25519' | 'ml-dsa';
 

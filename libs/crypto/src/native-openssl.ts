@@ -46,7 +46,8 @@ const SIGNATURES = {
 } satisfies Record<keyof OpenSsl, [string, string[]]>;
 
 function bind(): OpenSsl {
-  const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
+  const require = createRequire(import.meta.url);
+  const koffi = require('koffi') as typeof import('koffi');
   if (koffi.sizeof('void *') !== 8) throw new Error('lengths are exchanged as 64-bit words');
   // Room for big-number work on the pool's threads; pages not touched cost nothing.
   koffi.config({ async_stack_size: 512 * 1024 });

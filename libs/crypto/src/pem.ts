@@ -1,4 +1,4 @@
-import { AppError } from '#kernel';
+import { invalidKey } from './invalid-key.js';
 
 /** Keys are a few kilobytes; what is larger is none. */
 const MAX_BYTES = 64 * 1024;
@@ -14,9 +14,6 @@ export interface EncodedKey {
   readonly der: Buffer;
   readonly label?: string;
 }
-
-export const invalidKey = (detail: string, cause?: unknown): AppError =>
-  new AppError('invalid_key_material', { detail, cause });
 
 function decodeBlock(label: string, body: string): Buffer {
   const base64 = body.replace(/[\r\n\t ]/g, '');

@@ -1,7 +1,8 @@
 import { DER_TAG, DerError, DerReader } from './der-reader.js';
 import { derElement, derOid, derSequence } from './der-writer.js';
 import { EC_PUBLIC_KEY, RSA_ENCRYPTION } from './key-oids.js';
-import { invalidKey, type EncodedKey } from './pem.js';
+import { invalidKey } from './invalid-key.js';
+import type { EncodedKey } from './pem.js';
 
 /** PrivateKeyInfo (RFC 5958), read strictly; views into the bytes given. */
 export interface PrivateKeyInfo {

@@ -5,7 +5,8 @@ import { ConcurrencyLimit } from './concurrency-limit.js';
 import { sha256Hex } from './derive.js';
 import { decryptPrivateKey, readEncryptedPrivateKey, wrongPassphrase } from './encrypted-private-key.js';
 import type { KeySpec } from './key-specs.js';
-import { invalidKey, readKeyEncoding, type EncodedKey } from './pem.js';
+import { invalidKey } from './invalid-key.js';
+import { readKeyEncoding, type EncodedKey } from './pem.js';
 import { privateKeyForm, readPkcs8, toPkcs8 } from './private-key-encoding.js';
 import { canonicalPrivateKey } from './private-key-readers.js';
 
@@ -23,7 +24,7 @@ const MAX_PASSPHRASE = 1024;
 const DEADLINE_MS = 10_000;
 
 /** Deriving and prime checks hold a thread of the pool for a second; signing must find others free. */
-const IMPORTS = new ConcurrencyLimit(1, 16);
+const IMPORTS = new ConcurrencyLimit(1, 32);
 
 const signAsync = promisify<string | null, Buffer, KeyObject, Buffer>(sign);
 const verifyAsync = promisify<string | null, Buffer, KeyObject, Buffer, boolean>(verify);

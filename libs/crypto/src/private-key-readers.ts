@@ -5,7 +5,7 @@ import { derOid, derSequence } from './der-writer.js';
 import { ED25519, KEY_KINDS, readCurve, type KeyFamily, type KeyKind } from './key-oids.js';
 import { KEY_SPECS, findKeySpec, getPublicKeySpec, type KeySpec } from './key-specs.js';
 import { NativeKey } from './native-key.js';
-import { invalidKey } from './pem.js';
+import { invalidKey } from './invalid-key.js';
 import { ecPkcs8, pkcs8Of, type PrivateKeyInfo } from './private-key-encoding.js';
 import { ecSpki, uncompressedPoint } from './public-key-encoding.js';
 import { bitLength, readRsaPublicNumbers } from './rsa-bounds.js';

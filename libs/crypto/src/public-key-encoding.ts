@@ -2,7 +2,7 @@ import { ECDH } from 'node:crypto';
 import { derBitString, derOid, derSequence } from './der-writer.js';
 import { EC_PUBLIC_KEY, type Curve } from './key-oids.js';
 import type { KeySpec } from './key-specs.js';
-import { invalidKey } from './pem.js';
+import { invalidKey } from './invalid-key.js';
 
 const FORMS: ReadonlySet<number> = new Set([0x02, 0x03, 0x04]);
 

@@ -1,5 +1,5 @@
 import type { DerReader } from './der-reader.js';
-import { invalidKey } from './pem.js';
+import { invalidKey } from './invalid-key.js';
 
 /** Bits of an unsigned big-endian magnitude without leading zero octets. */
 export const bitLength = (magnitude: Buffer): number =>

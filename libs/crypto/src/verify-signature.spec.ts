@@ -2,7 +2,6 @@ import { constants, createHash, generateKeyPairSync, sign, type KeyObject } from
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { encodeEcdsaDer, encodeEcdsaRaw, parseEcdsaDer } from './ecdsa-encoding.js';
-import { NativeKey } from './native-key.js';
 import { runtimeKeySpecs } from './runtime-key-specs.js';
 import { maxSaltLength } from './signature-input.js';
 import { SIGNATURE_TABLE, findSignatureRow, fits, type SignatureRow } from './signature-table.js';
@@ -228,14 +227,4 @@ it('refuses an algorithm that does not fit the key', async () => {
     signature: data,
   };
   await expect(verifySignature(input)).rejects.toMatchObject({ code: 'invalid_algorithm' });
-});
-
-it('frees public keys that were pushed out of the cache and still verifies with them', async () => {
-  const pair = pairOf('ECDSA', 256);
-  const native = NativeKey.fromSpki(pair.spki);
-  const digest = createHash('sha256').update(data).digest();
-  const signature = signed(pair, row('ES256'));
-  expect(native.verifyInline(digest, signature)).toBe(true);
-  native.dispose();
-  expect(() => NativeKey.prototype.verifyInline.call(native, digest, signature)).toThrow(/disposed/);
 });

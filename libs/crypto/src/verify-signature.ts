@@ -22,7 +22,8 @@ export interface VerifyInput extends Omit<SignatureInput, 'saltLength'> {
 /** The signature as OpenSSL takes it, when it is written in the one way it may be written. */
 function strictSignature(spec: KeySpec, signature: Buffer, format: SignatureFormat): Buffer | undefined {
   if (spec.order !== undefined) {
-    const parsed = (format === 'der' ? parseEcdsaDer : parseEcdsaRaw)(signature, spec.order);
+    if (format === 'der') return parseEcdsaDer(signature, spec.order) && signature;
+    const parsed = parseEcdsaRaw(signature, spec.order);
     return parsed && encodeEcdsaDer(parsed);
   }
   if (spec.keyType === 'rsa') return signature.length === Math.ceil(spec.size / 8) ? signature : undefined;

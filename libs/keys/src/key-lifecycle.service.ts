@@ -8,7 +8,7 @@ import type { KeyDirectory } from './key-directory.js';
 import { viewKey, type KeyView } from './key-view.js';
 import { findHandle, getKey, insertKey, updateKey } from './key.repository.js';
 import type { KeyEntity } from './key.entity.js';
-import { engineKey } from './stored-engine-key.js';
+import { engineKey, engineOf } from './stored-engine-key.js';
 
 /** States of a key: enabled and disabled, rotation to a successor, destruction. */
 export class KeyLifecycleService {
@@ -35,7 +35,7 @@ export class KeyLifecycleService {
       const key = await getKey(tx, ctx, ref, { lock: true });
       requireVersion(ifMatch, key.version);
       const handle = await findHandle(tx, key);
-      if (handle) await this.engines.get(key.engineId).destroy(engineKey(key, handle));
+      if (handle) await engineOf(this.engines, key).destroy(engineKey(key, handle));
       await tx.query('DELETE FROM key_handle WHERE tenant_id = $1 AND key_id = $2', [
         key.tenantId,
         key.keyId,
@@ -54,7 +54,7 @@ export class KeyLifecycleService {
     if (!spec)
       throw new AppError('unsupported_by_engine', { detail: 'This kind of key cannot be generated.' });
     const keyId = newKeyId();
-    const made = await this.engines.get(old.engineId).generate({ tenantId: ctx.tenantId, keyId }, spec);
+    const made = await engineOf(this.engines, old).generate({ tenantId: ctx.tenantId, keyId }, spec);
     return this.database.transaction(ctx, async (tx) => {
       const key = await getKey(tx, ctx, old.keyId, { lock: true });
       requireVersion(ifMatch, key.version);

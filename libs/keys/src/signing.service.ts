@@ -12,7 +12,7 @@ import {
   type SignInput,
   type SignatureRequest,
 } from './signature-request.js';
-import { engineKey } from './stored-engine-key.js';
+import { engineKey, engineOf } from './stored-engine-key.js';
 
 export interface BatchItem extends SignInput {
   /** Key id, alias or PKCS#11 URI. */
@@ -69,7 +69,7 @@ export class SigningService {
     const { row, type, data } = request;
     const saltLength = typeof request.saltLength === 'number' ? request.saltLength : undefined;
     const target = engineKey(key, handle);
-    const made = await this.engines.get(key.engineId).sign(target, { row, type, data, saltLength });
+    const made = await engineOf(this.engines, key).sign(target, { row, type, data, saltLength });
     const { auditMac } = await this.tenantKeys.of(ctx.tenantId);
     const recorded = await this.audit.appendGated(ctx, key.keyId, {
       action,

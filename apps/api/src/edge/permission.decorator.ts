@@ -19,4 +19,4 @@ export const RequirePermission = (permission: Permission): MethodDecorator =>
 
 /** A route that anybody may call. */
 export const Public = (): MethodDecorator =>
-  applyDecorators(RouteConfig({ public: true } satisfies RouteAccess));
+  applyDecorators(RouteConfig({ public: true } satisfies RouteAccess), ApiExtension('x-public', true));

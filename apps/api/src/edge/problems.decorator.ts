@@ -1,5 +1,5 @@
 import { applyDecorators } from '@nestjs/common';
-import { ApiResponse } from '@nestjs/swagger';
+import { ApiExtraModels, ApiResponse, getSchemaPath } from '@nestjs/swagger';
 import { ProblemDto } from './problem.dto.js';
 
 const ALWAYS = [401, 403, 429, 503];
@@ -18,10 +18,14 @@ const MEANING: Readonly<Record<number, string>> = {
   503: 'A part that is needed is not reachable',
 };
 
+/** Documents one refusal, whatever else the route produces. */
+export const ApiProblem = (status: number): MethodDecorator =>
+  ApiResponse({
+    status,
+    description: MEANING[status] ?? '',
+    content: { 'application/problem+json': { schema: { $ref: getSchemaPath(ProblemDto) } } },
+  });
+
 /** Documents the refusals of a route: those named, and those every authenticated route has. */
 export const ApiProblems = (...statuses: number[]): MethodDecorator =>
-  applyDecorators(
-    ...[...statuses, ...ALWAYS].map((status) =>
-      ApiResponse({ status, description: MEANING[status] ?? '', type: ProblemDto }),
-    ),
-  );
+  applyDecorators(ApiExtraModels(ProblemDto), ...[...statuses, ...ALWAYS].map(ApiProblem));

@@ -11,7 +11,14 @@ import {
   Query,
   Res,
 } from '@nestjs/common';
-import { ApiCreatedResponse, ApiHeader, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import {
+  ApiBody,
+  ApiCreatedResponse,
+  ApiHeader,
+  ApiOkResponse,
+  ApiOperation,
+  ApiTags,
+} from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import type { RequestContext } from '#kernel';
 import {
@@ -35,6 +42,7 @@ import { RenameKeyDto } from './dto/rename-key.dto.js';
 import { ReplaceTagsDto } from './dto/replace-tags.dto.js';
 import { importInput } from './import-input.js';
 import { handlingOf } from './patch-handling.js';
+import { ALIAS_PATCH_EXAMPLES, IMPORT_EXAMPLES, METADATA_PATCH_EXAMPLES } from './request-examples.js';
 import { tagged } from './tagged.js';
 
 const IfMatch = (): MethodDecorator =>
@@ -83,6 +91,7 @@ export class KeysController {
     operationId: 'importKey',
     summary: 'Import a private key, or a public key that only verifies',
   })
+  @ApiBody({ type: ImportKeyDto, examples: IMPORT_EXAMPLES })
   @ApiCreatedResponse({ type: KeyDto })
   @ApiProblems(400, 409, 413, 422)
   async import(
@@ -160,6 +169,7 @@ export class KeysController {
   @RequirePermission('kms:keys:write')
   @IfMatch()
   @ApiOperation({ operationId: 'patchAliases', summary: 'Change the aliases by JSON Patch' })
+  @ApiBody({ type: PatchesDto, examples: ALIAS_PATCH_EXAMPLES })
   @ApiOkResponse({ type: KeyDto })
   @ApiProblems(400, 404, 409, 412)
   async patchAliases(
@@ -185,6 +195,7 @@ export class KeysController {
     description: 'handling=lenient makes missing parents and forgives missing removals',
   })
   @ApiOperation({ operationId: 'patchMetadata', summary: 'Change the metadata by JSON Patch' })
+  @ApiBody({ type: PatchesDto, examples: METADATA_PATCH_EXAMPLES })
   @ApiOkResponse({ type: KeyDto })
   @ApiProblems(400, 404, 412)
   async patchMetadata(

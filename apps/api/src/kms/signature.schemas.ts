@@ -9,6 +9,9 @@ import { SIGNATURE_TABLE } from '#crypto';
 type SchemaObject = Extract<ApiBodyOptions, { schema: unknown }>['schema'];
 
 const MESSAGE_CHARACTERS = 700_000;
+/** By the key whose public half is the example of KeyDto, over `hello`. */
+const SIGNATURE =
+  'MEYCIQCEM0oThNsBqKysdP+telk0wTozb5w9IUSCVi4JqRci1wIhAKzf8HN6HoWozA4elBm4MosPb1bnh6zRqhkCJNcKEK3B';
 const names = SIGNATURE_TABLE.map((row) => row.name).join(', ');
 
 const request = {
@@ -52,12 +55,21 @@ const object = (required: readonly string[], properties: object): SchemaObject =
 export const SIGN_BODY = object(['algorithm', 'message'], request);
 
 export const SIGN_ANSWER = object(['signature'], {
-  signature: { type: 'string', description: 'Base64; base64url for the jws format.' },
+  signature: {
+    type: 'string',
+    description: 'Base64; base64url for the jws format.',
+    examples: [SIGNATURE],
+  },
 });
 
 export const VERIFY_BODY = object(['algorithm', 'message', 'signature'], {
   ...request,
-  signature: { type: 'string', maxLength: 65_536, description: 'Base64 or base64url.' },
+  signature: {
+    type: 'string',
+    maxLength: 65_536,
+    description: 'Base64 or base64url.',
+    examples: [SIGNATURE],
+  },
 });
 
 export const VERIFY_ANSWER = object(['valid'], {
@@ -70,8 +82,18 @@ export const BATCH_BODY: SchemaObject = {
   minItems: 1,
   maxItems: 100,
   items: object(['key', 'algorithm', 'message'], {
-    key: { type: 'string', maxLength: 512, description: 'Key id, alias or PKCS#11 URI.' },
-    reference: { type: 'string', maxLength: 256, description: 'Echoed in the answer.' },
+    key: {
+      type: 'string',
+      maxLength: 512,
+      description: 'Key id, alias or PKCS#11 URI.',
+      examples: ['prod-key'],
+    },
+    reference: {
+      type: 'string',
+      maxLength: 256,
+      description: 'Echoed in the answer.',
+      examples: ['invoice-17'],
+    },
     ...request,
   }),
 };

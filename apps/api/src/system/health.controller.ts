@@ -2,7 +2,7 @@ import { Controller, Get } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { Database } from '#database';
 import { Public } from '../edge/permission.decorator.js';
-import { ApiProblems } from '../edge/problems.decorator.js';
+import { ApiProblem } from '../edge/problems.decorator.js';
 import { HealthDto } from './health.dto.js';
 
 @ApiTags('system')
@@ -25,7 +25,7 @@ export class HealthController {
     summary: 'Whether requests can be served: the database answers',
   })
   @ApiOkResponse({ type: HealthDto })
-  @ApiProblems()
+  @ApiProblem(503)
   async ready(): Promise<HealthDto> {
     await this.database.ping();
     return { status: 'ok' };

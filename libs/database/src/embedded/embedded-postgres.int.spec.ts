@@ -204,11 +204,13 @@ describe('a next start', () => {
 });
 
 describe('the end of the server', () => {
-  it('is reported when nobody asked for it', async () => {
-    const reason = new Promise<Error>(
-      (resolve) => void start(resolve).then(() => process.kill(postmasterPid(), 'SIGKILL')),
-    );
+  it('is reported when nobody asked for it, and the next start recovers', async () => {
+    const reason = new Promise<Error>((resolve) => {
+      void start(resolve).then(() => process.kill(postmasterPid(), 'SIGKILL'));
+    });
     expect((await reason).message).toContain('postgres.log');
+    const next = await start();
+    expect(await query(next.appUrl, 'SELECT 1 AS n')).toEqual([{ n: 1 }]);
   });
 
   it('is not reported when it was stopped, however often', async () => {

@@ -25,8 +25,6 @@ export interface TermPlan {
   readonly walk: string;
   /** Further terms that a row must have. */
   readonly probe: readonly string[];
-  /** No row with all terms sorts before this value of the index's sort column. */
-  readonly from?: string;
 }
 
 const order = (key: SortKey, sort: Sort): string =>
@@ -93,23 +91,19 @@ export function termQuery(
          AND t.${index.sortColumn} = walked.${index.sortColumn} AND t.${index.idColumn} = walked.${index.idColumn}
        LIMIT 1) AS probe${n}`,
   );
-  const from =
-    inOrder && plan.from !== undefined
-      ? ` AND walked.${index.sortColumn} ${listing.sort.mode === 'asc' ? '>=' : '<='} ${bind(plan.from)}::timestamptz`
-      : '';
   const rest = listing.conditions.filter((condition) => conditionTerm(condition) === undefined);
   const text = `${selected(resource, key)}
     FROM ${index.table} walked${probes.join('')}
     JOIN ${resource.from} ON ${resource.tenantColumn} = ${tenant} AND ${resource.id.column} = walked.${index.idColumn}
-   WHERE walked.${tenantColumn} = ${tenant} AND walked.${index.termColumn} = ${bind(plan.walk)}::text${from}${continued(key, listing, bind)}
+   WHERE walked.${tenantColumn} = ${tenant} AND walked.${index.termColumn} = ${bind(plan.walk)}::text${continued(key, listing, bind)}
      AND ${matching(listing, rest, bind)}
    ${order(key, listing.sort)} LIMIT ${bind(listing.limit + 1)}`;
   return { text, params: values };
 }
 
 /**
- * For each term the rows that the listing still has to expect of it, counted up to `cap`, and the earliest
- * and latest value of the index's sort column among those counted.
+ * For each term the rows that the listing still has to expect of it, counted up to `cap`, and how far those
+ * counted reach in the index's order: the further, the sparser the term is there.
  */
 export function censusQuery(
   resource: ListResource,
@@ -121,16 +115,15 @@ export function censusQuery(
   const { bind, values } = new Parameters();
   const key = indexKey(resource, index, 't');
   const ahead = listing.sort.name === index.sort ? continued(key, listing, bind) : '';
-  const counted = (aggregate: string): string =>
-    keyText({ sql: `${aggregate}(c.${index.sortColumn})`, type: 'timestamptz' });
+  const last = `${listing.sort.mode === 'asc' ? 'max' : 'min'}(counted.${index.sortColumn})`;
   const text = `SELECT asked.term, census.*
     FROM unnest(${bind(terms)}::text[]) AS asked(term)
     CROSS JOIN LATERAL (
-      SELECT count(*)::int AS rows, ${counted('min')} AS earliest, ${counted('max')} AS latest
+      SELECT count(*)::int AS rows, ${keyText({ sql: last, type: 'timestamptz' })} AS reach
         FROM (SELECT t.${index.sortColumn} FROM ${index.table} t
                WHERE t.${unqualified(resource.tenantColumn)} = ${bind(listing.tenantId)}
                  AND t.${index.termColumn} = asked.term${ahead}
-               ${order(key, listing.sort)} LIMIT ${bind(cap)}) AS c) AS census`;
+               ${order(key, listing.sort)} LIMIT ${bind(cap)}) AS counted) AS census`;
   return { text, params: values };
 }
 

@@ -48,7 +48,7 @@ const rows = fc.sample(
     algorithm: fc.constantFrom('RSA', 'ECDSA', 'Ed25519'),
     size: fc.constantFrom(0, 5, 100, 2048),
     has_private_key: fc.boolean(),
-    fingerprint: fc.option(text, { freq: 2 }),
+    rotated_from: fc.option(text, { freq: 2 }),
     aliases: fc.uniqueArray(text, { maxLength: 2 }),
     tags: fc.uniqueArray(text, { maxLength: 3 }),
     metadata: fc.record({ a: member, b: member, '0': leaf, 'x.y': member }, { requiredKeys: [] }),
@@ -77,7 +77,7 @@ function operands(kind: string): string[] {
 const TARGETS: readonly [string, keyof typeof OPERATORS][] = [
   ['name', 'string'],
   ['algorithm', 'string'],
-  ['fingerprint', 'string'],
+  ['rotated_from', 'string'],
   ['size', 'number'],
   ['has_private_key', 'boolean'],
   ['creation_ts', 'date'],
@@ -101,12 +101,11 @@ describe('filters on PostgreSQL', () => {
   let database: KeyDatabase;
 
   beforeAll(async () => {
-    database = await KeyDatabase.start();
-    await database.isolate();
+    database = await KeyDatabase.create();
     await database.actFor('t1');
     for (const row of KEY_ROWS) await database.insert('t1', row);
   });
-  afterAll(() => database.stop());
+  afterAll(() => database.drop());
 
   const listing = (filter: string): Listing => ({
     tenantId: 't1',

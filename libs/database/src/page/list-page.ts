@@ -1,5 +1,5 @@
 import type { ListResource } from '../filter/list-resource.js';
-import { censusQuery, scanQuery, termQuery, type Listing, type TermPlan } from '../filter/list-query.js';
+import { censusQuery, scanQuery, termQuery, type Listing } from '../filter/list-query.js';
 import { listingError } from '../filter/listing-error.js';
 import type { SortMode } from '../filter/sort-key.js';
 import { conditionTerm } from '../filter/terms.js';
@@ -19,9 +19,8 @@ export interface StatementRunner {
 interface Census {
   readonly term: string;
   readonly rows: number;
-  /** Undefined order only where `rows` is 0. */
-  readonly earliest: string;
-  readonly latest: string;
+  /** Null where `rows` is 0. */
+  readonly reach: string;
 }
 
 type Keyed<Row> = Row & { readonly page_key: string[] };
@@ -65,30 +64,18 @@ async function chooseQuery(
     return termQuery(resource, index, listing, { walk: only, probe: [] });
   }
   const census = await tx.run<Census>(censusQuery(resource, index, listing, [only, ...others], CENSUS_CAP));
-  const [rarest, ...rest] = census.sort((a, b) => a.rows - b.rows || sparser(a, b, listing.sort.mode));
+  const [rarest, ...rest] = census.sort(byRarity(listing.sort.mode));
   if (!rarest || rarest.rows === 0) return undefined;
   if (!inOrder && rarest.rows >= CENSUS_CAP) return scanQuery(resource, listing);
-  const plan: TermPlan = {
-    walk: rarest.term,
-    probe: rest.map(({ term }) => term),
-    from:
-      listing.sort.mode === 'asc'
-        ? census
-            .map(({ earliest }) => earliest)
-            .sort()
-            .at(-1)
-        : census
-            .map(({ latest }) => latest)
-            .sort()
-            .at(0),
-  };
-  return termQuery(resource, index, listing, plan);
+  return termQuery(resource, index, listing, { walk: rarest.term, probe: rest.map(({ term }) => term) });
 }
 
-/** Of two terms with as many rows counted, first the one whose rows reach further. */
-const sparser = (a: Census, b: Census, mode: SortMode): number =>
-  mode === 'asc' ? compareText(b.latest, a.latest) : compareText(a.earliest, b.earliest);
-
-const compareText = (a: string, b: string): number => (a < b ? -1 : Number(a > b));
+/** Fewer rows first; of terms with as many rows counted, first the one whose rows reach further. */
+const byRarity =
+  (mode: SortMode) =>
+  (a: Census, b: Census): number => {
+    if (a.rows !== b.rows || a.reach === b.reach) return a.rows - b.rows;
+    return a.reach > b.reach === (mode === 'asc') ? -1 : 1;
+  };
 
 const withoutKey = <Row>({ page_key: _, ...row }: Keyed<Row>): Row => row as unknown as Row;

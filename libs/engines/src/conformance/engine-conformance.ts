@@ -41,15 +41,13 @@ const stored = (ref: EngineKeyRef, spec: KeySpec, key: EngineKey): StoredEngineK
 
 /** A private key made outside of the engine. */
 function foreignKey(spec: KeySpec): { pkcs8: SecretBytes; spki: Buffer } {
-  const { privateKey, publicKey } = generateKeyPairSync(
-    spec.keyType as 'ec',
-    {
-      modulusLength: spec.size,
-      namedCurve: spec.namedCurve ?? '',
-      privateKeyEncoding: { type: 'pkcs8', format: 'der' },
-      publicKeyEncoding: { type: 'spki', format: 'der' },
-    } as const,
-  );
+  const options = {
+    modulusLength: spec.size,
+    namedCurve: spec.namedCurve ?? '',
+    privateKeyEncoding: { type: 'pkcs8', format: 'der' },
+    publicKeyEncoding: { type: 'spki', format: 'der' },
+  } as const;
+  const { privateKey, publicKey } = generateKeyPairSync(spec.keyType as 'ec', options);
   return { pkcs8: SecretBytes.take(privateKey), spki: publicKey };
 }
 

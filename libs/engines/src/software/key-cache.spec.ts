@@ -41,6 +41,8 @@ describe('the cache of decrypted keys', () => {
 
   beforeEach(() => {
     vi.useFakeTimers();
+    // A start at 0 means no life at all to the cache.
+    vi.advanceTimersByTime(1);
     cache = new KeyCache({ max: 2, ttlMs: 1000 });
   });
 

@@ -16,6 +16,7 @@ export class CreateKeyDto extends KeyDescriptionDto {
    * RSA 2048, 3072, 4096; ECDSA 224, 256, 384, 521; ML_DSA 44, 65, 87; otherwise optional.
    * @example 256
    */
+  @ApiProperty({ type: 'integer' })
   @IsOptional()
   @IsInt()
   size?: number;

@@ -1,10 +1,9 @@
 import pg from 'pg';
 import { sha256Hex } from '#crypto';
+import { createTestDatabase, type TestDatabase } from '../../../../../test/harness/postgres.js';
 import type { SqlQuery } from '../../sql-query.js';
 import type { StatementRunner } from '../../page/list-page.js';
 import { aliasTerm, metadataTerms, tagTerm } from '../terms.js';
-import { ISOLATION, SCHEMA } from './key-table.js';
-import { startPostgres } from './throwaway-postgres.js';
 
 /** A key as a listing sees it. */
 export interface KeyRow {
@@ -13,7 +12,7 @@ export interface KeyRow {
   readonly algorithm: string;
   readonly size: number;
   readonly has_private_key: boolean;
-  readonly fingerprint: string | null;
+  readonly rotated_from: string | null;
   readonly aliases: readonly string[];
   readonly tags: readonly string[];
   readonly metadata: Readonly<Record<string, unknown>>;
@@ -22,40 +21,26 @@ export interface KeyRow {
   readonly last_used_ts: string | null;
 }
 
-/** A PostgreSQL with the tables, reached as the application's role: no superuser and no owner. */
+/** A migrated database, reached as the application's role: no superuser and no owner. */
 export class KeyDatabase implements StatementRunner {
   private constructor(
+    private readonly test: TestDatabase,
     private readonly app: pg.Client,
-    private readonly owner: pg.Client,
-    private readonly stopServer: () => Promise<void>,
   ) {}
 
-  static async start(): Promise<KeyDatabase> {
-    const server = await startPostgres();
-    const connect = async (role: string): Promise<pg.Client> => {
-      const client = new pg.Client({ connectionString: server.url(role) });
-      await client.connect();
-      return client;
-    };
-    const root = await connect('super');
-    await root.query(
-      'CREATE ROLE owner LOGIN; CREATE ROLE app LOGIN; GRANT CREATE ON SCHEMA public TO owner',
-    );
-    await root.end();
-    const owner = await connect('owner');
-    await owner.query(SCHEMA);
-    return new KeyDatabase(await connect('app'), owner, () => server.stop());
+  static async create(): Promise<KeyDatabase> {
+    const test = await createTestDatabase();
+    const app = new pg.Client(test.appUrl);
+    await app.connect();
+    return new KeyDatabase(test, app);
   }
 
-  /** Fills tables as their owner, before row-level security holds the owner too. */
-  async load(...statements: string[]): Promise<void> {
-    for (const statement of statements) await this.owner.query(statement);
-  }
-
-  /** Ends loading: policies on and statistics taken. */
-  async isolate(): Promise<void> {
-    await this.owner.query(ISOLATION);
-    for (const table of ['kms_key', 'key_term', 'key_use']) await this.owner.query(`VACUUM ANALYZE ${table}`);
+  /** Takes the statistics that a busy server's autovacuum would have taken. */
+  async analyze(): Promise<void> {
+    const owner = new pg.Client(this.test.ownerUrl);
+    await owner.connect();
+    for (const table of ['kms_key', 'key_term', 'key_use']) await owner.query(`VACUUM ANALYZE ${table}`);
+    await owner.end();
   }
 
   /** Says whose rows the following statements see. */
@@ -76,21 +61,25 @@ export class KeyDatabase implements StatementRunner {
     return rows.map((row) => row['QUERY PLAN']).join('\n');
   }
 
+  /** Writes a key and its terms; one that was deleted comes back. */
   async insert(tenantId: string, key: KeyRow): Promise<void> {
     await this.app.query(
-      `INSERT INTO kms_key VALUES ($1, $2, $3, $4, $5, $6, 'enabled', $7, $8, $9, $10, $11, $11)`,
+      `INSERT INTO kms_key (tenant_id, key_id, name, algorithm, size, has_private_key, rotated_from, aliases, tags,
+                            metadata, creation_ts, engine_id, spki, fingerprint, state, origin)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'software', '', $2, 'enabled', 'generated')
+       ON CONFLICT (tenant_id, key_id) DO UPDATE SET state = 'enabled'`,
       [
-        ...[tenantId, key.key_id, key.name, key.algorithm, key.size, key.has_private_key, key.fingerprint],
+        ...[tenantId, key.key_id, key.name, key.algorithm, key.size, key.has_private_key, key.rotated_from],
         ...[key.aliases, key.tags, JSON.stringify(key.metadata), key.creation_ts],
       ],
     );
-    const terms = [
+    const terms = new Set([
       ...key.tags.map(tagTerm),
       ...key.aliases.map(aliasTerm),
       ...metadataTerms(key.metadata, sha256Hex),
-    ];
+    ]);
     await this.app.query(`INSERT INTO key_term SELECT $1, t, $2, $3 FROM unnest($4::text[]) AS t`, [
-      ...[tenantId, key.creation_ts, key.key_id, [...new Set(terms)]],
+      ...[tenantId, key.creation_ts, key.key_id, [...terms]],
     ]);
     if (key.last_used_ts) {
       await this.app.query('INSERT INTO key_use VALUES ($1, $2, $3)', [
@@ -101,14 +90,14 @@ export class KeyDatabase implements StatementRunner {
     }
   }
 
+  /** Leaves a tombstone, which no listing shows. */
   async delete(keyId: string): Promise<void> {
     await this.app.query('DELETE FROM key_term WHERE key_id = $1', [keyId]);
-    await this.app.query('DELETE FROM kms_key WHERE key_id = $1', [keyId]);
+    await this.app.query(`UPDATE kms_key SET state = 'destroyed' WHERE key_id = $1`, [keyId]);
   }
 
-  async stop(): Promise<void> {
+  async drop(): Promise<void> {
     await this.app.end();
-    await this.owner.end();
-    await this.stopServer();
+    await this.test.drop();
   }
 }

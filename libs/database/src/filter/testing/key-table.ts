@@ -2,54 +2,7 @@ import { sha256Hex } from '#crypto';
 import type { ListResource } from '../list-resource.js';
 import { aliasTerm, metadataTerm, tagTerm } from '../terms.js';
 
-/** Tables like the key plane's, as far as listings read them. */
-export const SCHEMA = `
-  CREATE TABLE kms_key (
-    tenant_id       text COLLATE "C" NOT NULL,
-    key_id          text COLLATE "C" NOT NULL,
-    name            text NOT NULL,
-    algorithm       text COLLATE "C" NOT NULL,
-    size            integer NOT NULL,
-    has_private_key boolean NOT NULL,
-    state           text COLLATE "C" NOT NULL,
-    fingerprint     text COLLATE "C",
-    aliases         text[] NOT NULL,
-    tags            text[] NOT NULL,
-    metadata        jsonb NOT NULL,
-    creation_ts     timestamptz(3) NOT NULL,
-    updated_ts      timestamptz(3) NOT NULL,
-    PRIMARY KEY (tenant_id, key_id)
-  );
-  CREATE TABLE key_term (
-    tenant_id   text COLLATE "C" NOT NULL,
-    term        text COLLATE "C" NOT NULL,
-    creation_ts timestamptz(3) NOT NULL,
-    key_id      text COLLATE "C" NOT NULL,
-    PRIMARY KEY (tenant_id, term, creation_ts, key_id)
-  );
-  CREATE TABLE key_use (
-    tenant_id    text COLLATE "C" NOT NULL,
-    key_id       text COLLATE "C" NOT NULL,
-    last_used_ts timestamptz(3) NOT NULL,
-    PRIMARY KEY (tenant_id, key_id)
-  );
-  CREATE INDEX kms_key_creation ON kms_key (tenant_id, creation_ts, key_id) WHERE state <> 'destroyed';
-  CREATE INDEX kms_key_name ON kms_key (tenant_id, name COLLATE "C", key_id) WHERE state <> 'destroyed';
-  CREATE INDEX kms_key_algorithm ON kms_key (tenant_id, algorithm, creation_ts, key_id) WHERE state <> 'destroyed';`;
-
-/** Row-level security as in the product: forced, by the tenant of the transaction. */
-export const ISOLATION = ['kms_key', 'key_term', 'key_use']
-  .map(
-    (table) => `
-      ALTER TABLE ${table} ENABLE ROW LEVEL SECURITY;
-      ALTER TABLE ${table} FORCE ROW LEVEL SECURITY;
-      CREATE POLICY tenant_isolation ON ${table} TO app
-        USING (tenant_id = NULLIF(current_setting('claviger.tenant', true), ''));
-      GRANT SELECT, INSERT, UPDATE, DELETE ON ${table} TO app;`,
-  )
-  .join('\n');
-
-/** A listing of that table with a field of every kind. */
+/** A listing of the key table with a field of every kind, one of which may be NULL. */
 export const KEYS: ListResource = {
   from: 'kms_key k',
   tenantColumn: 'k.tenant_id',
@@ -59,7 +12,7 @@ export const KEYS: ListResource = {
     key_id: { kind: 'string', column: 'k.key_id' },
     name: { kind: 'string', column: 'k.name' },
     algorithm: { kind: 'string', column: 'k.algorithm' },
-    fingerprint: { kind: 'string', column: 'k.fingerprint' },
+    rotated_from: { kind: 'string', column: 'k.rotated_from' },
     size: { kind: 'number', column: 'k.size' },
     has_private_key: { kind: 'boolean', column: 'k.has_private_key' },
     creation_ts: { kind: 'date', column: 'k.creation_ts' },
