@@ -56,7 +56,8 @@ export class TenantService {
   }
 
   /** Throws `not_found`. */
-  get(id: string): Promise<TenantView> {
+  async get(id: string): Promise<TenantView> {
+    if (!isTenantId(id)) throw unknownTenant();
     return this.database.system('tenant get', async (tx) => {
       const tenant = await tx.manager.findOneBy(TenantEntity, { id });
       if (!tenant) throw unknownTenant();
@@ -86,7 +87,8 @@ export class TenantService {
     return this.#switch(ctx, id, 'active');
   }
 
-  #switch(ctx: RequestContext, id: string, state: TenantState): Promise<TenantView> {
+  async #switch(ctx: RequestContext, id: string, state: TenantState): Promise<TenantView> {
+    if (!isTenantId(id)) throw unknownTenant();
     return this.database.system(`tenant ${state}`, async (tx) => {
       if (state === 'suspended') await this.audit.awaitAnswers(tx, id);
       const [tenant] = await tx.manager.find(TenantEntity, {

@@ -1,6 +1,8 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
-import { IsInt, IsOptional, IsString, Max, MaxLength, Min } from 'class-validator';
+import { IsInt, IsOptional, Max, Min } from 'class-validator';
+import { isTenantId } from '#kernel';
+import { Complies } from '../../edge/complies.decorator.js';
 
 export class ListTenantsQueryDto {
   /** Tenants on a page, 1 to 200; 25 unless given. */
@@ -16,7 +18,6 @@ export class ListTenantsQueryDto {
 
   /** Continue after this tenant id. */
   @IsOptional()
-  @IsString()
-  @MaxLength(63)
+  @Complies((value) => (isTenantId(value) ? undefined : 'must be a tenant id'))
   after?: string;
 }

@@ -1,0 +1,157 @@
+/**
+ * `npm test`: everything that must hold, one step after the other. `npm test -- --only unit integration` runs some
+ * steps only. The last line says how many tests passed and failed: each single test of vitest counts, and each other
+ * step as one.
+ */
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ROOT, reportStep, runStep } from './run-step.mjs';
+
+/** What a shell configures for running Claviger must not reach its tests. */
+const CLEAN = Object.fromEntries(
+  Object.keys(process.env)
+    .filter((name) => /^(CLAVIGER_.*|DATABASE_URL|NODE_ENV|NODE_OPTIONS)$/.test(name))
+    .map((name) => [name, undefined]),
+);
+
+const run = (command, ...args) => runStep(command, args, CLEAN);
+const node = (...args) => run('node', ...args);
+const found = async (command, ...args) => (await run(command, ...args)).ok;
+
+/** A step that counts as one. */
+const single = (result) => ({ ...result, passed: result.ok ? 1 : 0, failed: result.ok ? 0 : 1, skipped: 0 });
+
+/** The tests make and check keys and signatures with the openssl command line. */
+async function tools() {
+  if (await found('openssl', 'version')) return single(await run('openssl', 'version'));
+  const install = 'apt-get update && apt-get install -y --no-install-recommends openssl';
+  if (process.getuid?.() === 0 && existsSync('/etc/debian_version')) {
+    return single(await runStep('sh', ['-c', install], { DEBIAN_FRONTEND: 'noninteractive' }));
+  }
+  return single({ ok: false, seconds: 0, output: `the tests need openssl; as root: ${install}` });
+}
+
+/** The compose file is accepted with its variables set, and refused, naming the one, without each of them. */
+async function compose() {
+  const command = (await found('docker-compose', 'version'))
+    ? ['docker-compose']
+    : (await found('docker', 'compose', 'version'))
+      ? ['docker', 'compose']
+      : undefined;
+  if (!command) {
+    const note = 'skipped: neither docker-compose nor docker compose is here';
+    return { ok: true, output: '', seconds: 0, passed: 0, failed: 0, skipped: 1, note };
+  }
+  // Instead of a file .env of the developer's.
+  const empty = join(scratch, 'empty.env');
+  writeFileSync(empty, '');
+  const config = (environment) =>
+    runStep(command[0], [...command.slice(1), '--env-file', empty, 'config', '--quiet'], {
+      ...CLEAN,
+      ...environment,
+    });
+  const text = readFileSync(join(ROOT, 'docker-compose.yml'), 'utf8');
+  const names = [...new Set([...text.matchAll(/\$\{(\w+):\?/g)].map(([, name]) => name))];
+  const all = Object.fromEntries(names.map((name) => [name, '/x']));
+  const whole = await config(all);
+  let { ok, output, seconds } = whole;
+  for (const name of names) {
+    const lacking = await config({ ...all, [name]: undefined });
+    seconds += lacking.seconds;
+    if (!lacking.ok && new RegExp(`: set ${name} to [^{]*$`).test(lacking.output)) continue;
+    ok = false;
+    output += `without ${name}: ${lacking.ok ? 'is accepted' : lacking.output}\n`;
+  }
+  return single({ ok, output, seconds });
+}
+
+/** What vitest says it ran. A file that cannot be loaded, an error outside of tests and no test at all are failures. */
+function countTests(file, ok) {
+  let report;
+  try {
+    report = JSON.parse(readFileSync(file, 'utf8'));
+  } catch {
+    return { passed: 0, failed: 1, skipped: 0 };
+  }
+  const broken = report.testResults.filter(
+    (one) => one.status === 'failed' && !one.assertionResults.some((test) => test.status === 'failed'),
+  ).length;
+  const passed = report.numPassedTests;
+  const failed = report.numFailedTests + broken;
+  return {
+    passed,
+    failed: failed === 0 && (!ok || passed === 0) ? 1 : failed,
+    skipped: report.numPendingTests + report.numTodoTests,
+  };
+}
+
+/** Runs vitest by `command`, whose arguments end where those of vitest begin. */
+async function vitest(name, command, ...args) {
+  const file = join(scratch, `${name}.json`);
+  const result = await run(
+    ...command,
+    'node_modules/vitest/vitest.mjs',
+    'run',
+    '--reporter=default',
+    '--reporter=json',
+    `--outputFile.json=${file}`,
+    ...args,
+  );
+  const counts = countTests(file, result.ok);
+  const note = `${counts.passed} passed${counts.skipped > 0 ? `, ${counts.skipped} skipped` : ''}`;
+  return { ...result, ...counts, ok: counts.failed === 0, note };
+}
+
+const project = (name) => () => vitest(name, ['node'], '--project', name);
+
+const STEPS = {
+  tools,
+  build: async () => single(await node('scripts/build.mjs')),
+  check: async () => single(await node('scripts/check.mjs')),
+  openapi: async () => single(await node('scripts/openapi.mjs', '--check')),
+  'error-pages': async () => single(await node('scripts/error-pages.mjs', '--check')),
+  compose,
+  unit: project('unit'),
+  integration: project('integration'),
+  program: project('program'),
+  // The runtime that has ML-DSA, and that the image runs on.
+  node24: () =>
+    vitest(
+      'node24',
+      ['npx', '--yes', '--package=node@24', '--', 'node'],
+      '--project',
+      'unit',
+      'libs/engines',
+    ),
+};
+
+function chosenSteps([option, ...names]) {
+  if (option === undefined) return Object.keys(STEPS);
+  const unknown = names.filter((name) => !Object.hasOwn(STEPS, name));
+  if (option === '--only' && names.length > 0 && unknown.length === 0)
+    return Object.keys(STEPS).filter((name) => names.includes(name));
+  process.stderr.write(
+    `usage: npm test -- --only <step> …, where a step is one of ${Object.keys(STEPS).join(', ')}\n`,
+  );
+  process.exit(2);
+}
+
+const chosen = chosenSteps(process.argv.slice(2));
+const scratch = mkdtempSync(join(tmpdir(), 'claviger-run-'));
+const totals = { passed: 0, failed: 0, skipped: 0 };
+const started = performance.now();
+try {
+  for (const name of chosen) {
+    process.stdout.write(`${name} …\n`);
+    const result = await STEPS[name]();
+    reportStep(name, result, result.note);
+    for (const kind of Object.keys(totals)) totals[kind] += result[kind];
+  }
+} finally {
+  rmSync(scratch, { recursive: true, force: true });
+}
+process.stdout.write(`\nall in ${((performance.now() - started) / 1000).toFixed(0)} s\n`);
+const { passed, failed, skipped } = totals;
+process.stdout.write(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}\n`);
+process.exitCode = failed > 0 || passed === 0 ? 1 : 0;
