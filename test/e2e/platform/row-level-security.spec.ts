@@ -1,0 +1,239 @@
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { TestApp } from '../../harness/app.js';
+import { refusalOf, startWithTwoTenants, superuserUrl, withClient } from './two-tenants.js';
+
+/** SQLSTATE insufficient_privilege: also what a policy refuses with. */
+const REFUSED = '42501';
+
+interface Table {
+  name: string;
+  column: string;
+  enabled: boolean;
+  forced: boolean;
+  policies: number;
+  owner: string;
+}
+
+/** Whoever runs SQL as the application's role, by an injection or a statement that forgot its tenant. */
+describe('the application role', () => {
+  let app: TestApp;
+  let client: pg.Client;
+  let tables: Table[];
+  let everyTable: string[];
+
+  const as = (tenant: string | undefined): Promise<unknown> =>
+    client.query(`SELECT set_config('claviger.tenant', $1, true)`, [tenant ?? '']);
+
+  /** In a transaction that is undone. */
+  async function inTransaction<T>(tenant: string | undefined, work: () => Promise<T>): Promise<T> {
+    await client.query('BEGIN');
+    try {
+      if (tenant !== undefined) await as(tenant);
+      return await work();
+    } finally {
+      await client.query('ROLLBACK');
+    }
+  }
+
+  beforeAll(async () => {
+    app = await startWithTwoTenants();
+    const url = superuserUrl(app.installation.database.appUrl);
+    [tables, everyTable] = await withClient(url, async (admin) => {
+      const found = await admin.query<Table>(`
+        SELECT c.relname AS name, a.attname AS column, c.relrowsecurity AS enabled, c.relforcerowsecurity AS forced,
+               (SELECT count(*)::int FROM pg_policy p WHERE p.polrelid = c.oid) AS policies,
+               pg_get_userbyid(c.relowner) AS owner
+          FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND NOT a.attisdropped
+         WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')
+           AND (a.attname = 'tenant_id' OR c.relname = 'tenant' AND a.attname = 'id')
+         ORDER BY c.relname`);
+      const all = await admin.query<{ name: string }>(
+        `SELECT c.relname AS name FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')`,
+      );
+      return [found.rows, all.rows.map(({ name }) => name)];
+    });
+    client = new pg.Client(app.installation.database.appUrl);
+    await client.connect();
+  });
+
+  afterAll(async () => {
+    await client.end();
+    await app.stop();
+    await app.installation.remove();
+  });
+
+  it('stands before row-level security, forced and with a policy, in every table that has a tenant', () => {
+    expect(tables.map(({ name }) => name)).toEqual([
+      'audit_event',
+      'audit_head',
+      'key_alias',
+      'key_handle',
+      'key_term',
+      'key_use',
+      'kms_key',
+      'tenant',
+      'tenant_kek',
+    ]);
+    for (const { name, enabled, forced, policies } of tables) {
+      expect([name, enabled, forced, policies > 0]).toEqual([name, true, true, true]);
+    }
+  });
+
+  it('meets no table without a tenant but those of the platform', () => {
+    const rest = everyTable.filter((name) => !tables.some((table) => table.name === name)).sort();
+    expect(rest).toEqual(['audit_checkpoint', 'platform_key', 'root_key', 'schema_migration']);
+  });
+
+  it('sees its tenant’s rows only, by a statement without a tenant predicate', async () => {
+    for (const { name, column } of tables) {
+      for (const tenant of ['acme', 'globex']) {
+        const seen = await inTransaction(tenant, () =>
+          client
+            .query<{ tenant: string }>(`SELECT DISTINCT ${column} AS tenant FROM ${name}`)
+            .then(({ rows }) => rows.map((row) => row.tenant))
+            .catch((error: { code: string }) => error.code),
+        );
+        expect([name, seen]).toEqual([name, name === 'audit_head' ? REFUSED : [tenant]]);
+      }
+    }
+  });
+
+  it('sees the other tenant’s rows by no predicate, join or function either', async () => {
+    const statements = [
+      `SELECT key_id FROM kms_key WHERE tenant_id = 'globex'`,
+      `SELECT h.handle FROM key_handle h JOIN kms_key k ON k.key_id = h.key_id WHERE k.tenant_id <> 'acme'`,
+      `SELECT 1 FROM key_alias WHERE tenant_id = 'globex' AND alias = 'alias'`,
+      `SELECT * FROM audit_event WHERE tenant_id <> 'acme'`,
+      `SELECT * FROM tenant WHERE id = 'globex'`,
+      `SELECT * FROM kms_key k WHERE k.tenant_id = 'globex' AND 1 / length(k.name) > 0`,
+    ];
+    for (const statement of statements) {
+      const { rows } = await inTransaction('acme', () => client.query(statement));
+      expect([statement, rows]).toEqual([statement, []]);
+    }
+  });
+
+  it.each([
+    ['no tenant', undefined],
+    ['an empty tenant', ''],
+    ['a tenant that does not exist', 'nobody'],
+    ['a tenant that is a pattern', '%'],
+  ])('sees nothing with %s', async (_, tenant) => {
+    for (const { name } of tables.filter((table) => table.name !== 'audit_head')) {
+      const { rows } = await inTransaction(tenant, () => client.query(`SELECT 1 FROM ${name}`));
+      expect([name, rows]).toEqual([name, []]);
+    }
+  });
+
+  it('has no tenant any more once its transaction is over', async () => {
+    await inTransaction('acme', () => client.query('SELECT 1'));
+    expect((await client.query('SELECT 1 FROM kms_key')).rows).toEqual([]);
+  });
+
+  it('changes and deletes its tenant’s rows only', async () => {
+    const touched = async (text: string): Promise<number | null> =>
+      (await inTransaction('acme', () => client.query(text))).rowCount;
+    expect(await touched(`UPDATE kms_key SET name = 'mine'`)).toBe(1);
+    expect(await touched(`UPDATE kms_key SET name = 'yours' WHERE tenant_id = 'globex'`)).toBe(0);
+    for (const table of ['key_handle', 'key_alias', 'key_use']) {
+      expect(await touched(`DELETE FROM ${table}`)).toBe(1);
+      expect(await touched(`DELETE FROM ${table} WHERE tenant_id <> 'acme'`)).toBe(0);
+    }
+  });
+
+  it('writes no row of another tenant, and moves none there', async () => {
+    for (const { name, column } of tables) {
+      const columns = await withClient(superuserUrl(app.installation.database.appUrl), (admin) =>
+        admin.query<{ name: string }>(
+          `SELECT attname AS name FROM pg_attribute WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped`,
+          [name],
+        ),
+      );
+      const names = columns.rows.map((row) => row.name).filter((one) => one !== column);
+      const list = names.join(', ');
+      const insert = `INSERT INTO ${name} (${column}, ${list}) SELECT 'globex', ${list} FROM ${name}`;
+      const move = `UPDATE ${name} SET ${column} = 'globex'`;
+      for (const statement of [insert, move]) {
+        const refusal = await inTransaction('acme', () => refusalOf(client, statement));
+        expect([statement, refusal]).toEqual([statement, REFUSED]);
+      }
+    }
+  });
+
+  it('owns nothing and takes nothing away: no TRUNCATE, no policy, no role of others', async () => {
+    for (const table of everyTable) {
+      for (const statement of [
+        `TRUNCATE ${table} CASCADE`,
+        `ALTER TABLE ${table} DISABLE ROW LEVEL SECURITY`,
+        `ALTER TABLE ${table} NO FORCE ROW LEVEL SECURITY`,
+        `CREATE POLICY mine ON ${table} USING (true)`,
+        `ALTER TABLE ${table} OWNER TO claviger_app`,
+        `DROP TABLE ${table}`,
+      ]) {
+        const refusal = await inTransaction('acme', () => refusalOf(client, statement));
+        expect([statement, refusal]).toEqual([statement, REFUSED]);
+      }
+    }
+    for (const statement of [
+      'SET ROLE claviger_owner',
+      'SET ROLE postgres',
+      'SET SESSION AUTHORIZATION claviger_owner',
+      'CREATE TABLE public.mine (a int)',
+      'CREATE SCHEMA mine',
+      'CREATE ROLE mine',
+      'ALTER ROLE claviger_app BYPASSRLS',
+      `CREATE FUNCTION public.mine() RETURNS int LANGUAGE sql AS 'SELECT 1'`,
+      `SELECT pg_read_file('/etc/passwd')`,
+      `COPY kms_key TO PROGRAM 'true'`,
+    ]) {
+      const refusal = await inTransaction('acme', () => refusalOf(client, statement));
+      expect([statement, refusal]).toEqual([statement, REFUSED]);
+    }
+  });
+
+  it('gets an error, and no rows, where it switches row security off', async () => {
+    const refusal = await inTransaction('acme', async () => {
+      await client.query('SET LOCAL row_security = off');
+      return refusalOf(client, 'SELECT * FROM kms_key');
+    });
+    expect(refusal).toBe(REFUSED);
+  });
+
+  it('keeps no audit record from being found: none is changed or removed, and none written but by the function', async () => {
+    for (const statement of [
+      `UPDATE audit_event SET actor = 'nobody'`,
+      'DELETE FROM audit_event',
+      'DELETE FROM audit_head',
+      'UPDATE audit_head SET seq = 0',
+      `UPDATE audit_checkpoint SET body = ''`,
+      'DELETE FROM audit_checkpoint',
+      'INSERT INTO audit_event SELECT * FROM audit_event',
+      'DELETE FROM kms_key',
+      'UPDATE tenant_kek SET version = 2',
+      `UPDATE tenant SET state = 'active'`,
+      `UPDATE root_key SET check_value = ''`,
+      `UPDATE platform_key SET public_key = ''`,
+    ]) {
+      const refusal = await inTransaction('acme', () => refusalOf(client, statement));
+      expect([statement, refusal]).toEqual([statement, REFUSED]);
+    }
+  });
+
+  it('runs one function with its owner’s rights, whose search path is fixed', async () => {
+    const { rows } = await client.query<{ name: string; config: string[] | null }>(`
+      SELECT proname AS name, proconfig AS config FROM pg_proc
+       WHERE prosecdef AND pronamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)`);
+    expect(rows).toEqual([{ name: 'audit_append', config: ['search_path=pg_catalog, public, pg_temp'] }]);
+  });
+
+  it('reaches no key of any tenant as the system role, which it may take for the platform’s jobs', async () => {
+    for (const table of ['kms_key', 'key_handle', 'key_alias', 'key_term', 'key_use']) {
+      const refusal = await inTransaction(undefined, async () => {
+        await client.query('SET LOCAL ROLE claviger_system');
+        return refusalOf(client, `SELECT 1 FROM ${table}`);
+      });
+      expect([table, refusal]).toEqual([table, REFUSED]);
+    }
+  });
+});

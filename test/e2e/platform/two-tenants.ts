@@ -1,0 +1,47 @@
+import pg from 'pg';
+import { inject } from 'vitest';
+import { TestApp, type TestAppOptions } from '../../harness/app.js';
+
+/** Two tenants that have a row in every table there is. */
+export async function startWithTwoTenants(options: TestAppOptions = {}): Promise<TestApp> {
+  const app = await TestApp.start(options);
+  for (const tenant of ['acme', 'globex']) {
+    await app.tenant(tenant);
+    const token = await app.token(tenant);
+    const body = { algorithm: 'ECDSA', size: 256, name: 'k', tags: ['t'], metadata: { owner: tenant } };
+    const { body: key } = await app.call('POST', '/api/kms/v1/keys', { token, body });
+    const path = `/api/kms/v1/keys/${key.key_id as string}`;
+    const patches = [{ op: 'add', path: '/-', value: 'alias' }];
+    await app.call('PUT', `${path}/alias`, { token, body: { patches } });
+    await app.call('POST', `${path}/sign`, { token, body: { algorithm: 'ECDSA_SHA_256', message: 'eA==' } });
+    await app.database.transaction({ tenantId: tenant }, (tx) =>
+      tx.query('INSERT INTO key_use (tenant_id, key_id, last_used_ts) VALUES ($1, $2, now())', [
+        tenant,
+        key.key_id,
+      ]),
+    );
+  }
+  return app;
+}
+
+/** Runs `work` with a connection of its own. */
+export async function withClient<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = new pg.Client(url);
+  await client.connect();
+  try {
+    return await work(client);
+  } finally {
+    await client.end();
+  }
+}
+
+/** The superuser's URL of a test's database: who may do anything to it that a thief of the disk may. */
+export const superuserUrl = (appUrl: string): string =>
+  new URL(new URL(appUrl).pathname, inject('postgres').adminUrl).href;
+
+/** SQLSTATE of what a statement is refused with; undefined where it is not. */
+export const refusalOf = (client: pg.Client, text: string, values?: unknown[]): Promise<string | undefined> =>
+  client.query(text, values).then(
+    () => undefined,
+    (error: { code?: string }) => error.code ?? 'no code',
+  );
