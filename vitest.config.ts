@@ -5,7 +5,10 @@ import { defineConfig } from 'vitest/config';
 /** The same as `imports` of package.json under the condition `source`, for every environment Vite runs code in. */
 const alias = [
   { find: '#migrations', replacement: resolve('migrations/index.ts') },
-  ...readdirSync('libs').map((lib) => ({ find: `#${lib}`, replacement: resolve(`libs/${lib}/src/index.ts`) })),
+  ...readdirSync('libs').map((lib) => ({
+    find: `#${lib}`,
+    replacement: resolve(`libs/${lib}/src/index.ts`),
+  })),
 ];
 
 export default defineConfig({

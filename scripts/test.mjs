@@ -3,9 +3,10 @@
  * steps only. The last line says how many tests passed and failed: each single test of vitest counts, and each other
  * step as one.
  */
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { checkCompose } from './compose.mjs';
 import { ROOT, reportStep, runStep } from './run-step.mjs';
 
 /** What a shell configures for running Claviger must not reach its tests. */
@@ -32,38 +33,12 @@ async function tools() {
   return single({ ok: false, seconds: 0, output: `the tests need openssl; as root: ${install}` });
 }
 
-/** The compose file is accepted with its variables set, and refused, naming the one, without each of them. */
+/** The compose file, where there is something that reads it. */
 async function compose() {
-  const command = (await found('docker-compose', 'version'))
-    ? ['docker-compose']
-    : (await found('docker', 'compose', 'version'))
-      ? ['docker', 'compose']
-      : undefined;
-  if (!command) {
-    const note = 'skipped: neither docker-compose nor docker compose is here';
-    return { ok: true, output: '', seconds: 0, passed: 0, failed: 0, skipped: 1, note };
-  }
-  // Instead of a file .env of the developer's.
-  const empty = join(scratch, 'empty.env');
-  writeFileSync(empty, '');
-  const config = (environment) =>
-    runStep(command[0], [...command.slice(1), '--env-file', empty, 'config', '--quiet'], {
-      ...CLEAN,
-      ...environment,
-    });
-  const text = readFileSync(join(ROOT, 'docker-compose.yml'), 'utf8');
-  const names = [...new Set([...text.matchAll(/\$\{(\w+):\?/g)].map(([, name]) => name))];
-  const all = Object.fromEntries(names.map((name) => [name, '/x']));
-  const whole = await config(all);
-  let { ok, output, seconds } = whole;
-  for (const name of names) {
-    const lacking = await config({ ...all, [name]: undefined });
-    seconds += lacking.seconds;
-    if (!lacking.ok && new RegExp(`: set ${name} to [^{]*$`).test(lacking.output)) continue;
-    ok = false;
-    output += `without ${name}: ${lacking.ok ? 'is accepted' : lacking.output}\n`;
-  }
-  return single({ ok, output, seconds });
+  const result = await checkCompose(scratch, CLEAN);
+  if (result) return single(result);
+  const note = 'skipped: neither docker-compose nor docker compose is here';
+  return { ok: true, output: '', seconds: 0, passed: 0, failed: 0, skipped: 1, note };
 }
 
 /** What vitest says it ran. A file that cannot be loaded, an error outside of tests and no test at all are failures. */

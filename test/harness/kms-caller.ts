@@ -58,12 +58,7 @@ export class KmsCaller {
   ) {}
 
   /** Makes the tenant unless it is there. */
-  static async of(
-    app: TestApp,
-    tenant: string,
-    scope?: string,
-    narrowing?: Narrowing,
-  ): Promise<KmsCaller> {
+  static async of(app: TestApp, tenant: string, scope?: string, narrowing?: Narrowing): Promise<KmsCaller> {
     await app.tenant(tenant);
     return new KmsCaller(app, await app.token(tenant, scope, narrowing));
   }
@@ -88,12 +83,15 @@ export class KmsCaller {
 
   /** Makes a key, of P-256 unless told otherwise. */
   create(description: Record<string, unknown> = {}): Promise<Key> {
-    const body = { algorithm: 'ECDSA', size: 256, name: 'a key', ...description };
-    return this.#expect<Key>(201, 'POST', KEYS, 'algorithm' in description ? { name: 'a key', ...description } : body);
+    const kind = 'algorithm' in description ? {} : { algorithm: 'ECDSA', size: 256 };
+    return this.#expect<Key>(201, 'POST', KEYS, { name: 'a key', ...kind, ...description });
   }
 
   /** Takes PEM or DER. */
-  importKey(material: { private_key?: Buffer; public_key?: Buffer }, more: object = {}): Promise<Answer<Key>> {
+  importKey(
+    material: { private_key?: Buffer; public_key?: Buffer },
+    more: object = {},
+  ): Promise<Answer<Key>> {
     const encoded = Object.fromEntries(
       Object.entries(material).map(([name, bytes]) => [name, bytes.toString('base64')]),
     );

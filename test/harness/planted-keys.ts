@@ -1,4 +1,3 @@
-import { generateKeyPairSync } from 'node:crypto';
 import { fingerprintOf, sha256Hex, findKeySpec } from '#crypto';
 import { aliasTerm, metadataTerms, tagTerm } from '#database';
 import { SoftwareEngine } from '#engines';
@@ -31,12 +30,19 @@ export async function plantKey(app: TestApp, tenantId: string, key: PlantedKey):
       `INSERT INTO kms_key (tenant_id, key_id, name, engine_id, algorithm, size, has_private_key, spki, fingerprint,
                             state, origin, aliases, tags, metadata, creation_ts, updated_ts)
        VALUES ($1, $2, $3, $4, $5, $6, true, $7, $8, 'enabled', 'generated', $9, $10, $11, $12, $12)`,
-      [tenantId, key.keyId, key.name, key.engineId, spec.algorithm, spec.size, spki, fingerprintOf(spki)].concat([
-        aliases as never,
-        tags as never,
-        metadata as never,
-        key.creationTs,
-      ]),
+      [
+        ...[
+          tenantId,
+          key.keyId,
+          key.name,
+          key.engineId,
+          spec.algorithm,
+          spec.size,
+          spki,
+          fingerprintOf(spki),
+        ],
+        ...[aliases, tags, metadata, key.creationTs],
+      ],
     );
     await tx.query('INSERT INTO key_handle (tenant_id, key_id, handle) VALUES ($1, $2, $3)', [
       tenantId,

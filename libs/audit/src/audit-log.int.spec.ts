@@ -66,10 +66,14 @@ describe('AuditLog', () => {
   });
 
   it('refuses a record for a key that is disabled, and writes nothing', async () => {
-    await databases[0]!.transaction({ tenantId: 'a' }, (tx) => tx.query(`UPDATE kms_key SET state = 'disabled'`));
+    await databases[0]!.transaction({ tenantId: 'a' }, (tx) =>
+      tx.query(`UPDATE kms_key SET state = 'disabled'`),
+    );
     expect(await sign(logs[0]!, 'a')).toBe(false);
     expect(await sign(logs[0]!, 'b')).toBe(true);
-    await databases[0]!.transaction({ tenantId: 'a' }, (tx) => tx.query(`UPDATE kms_key SET state = 'enabled'`));
+    await databases[0]!.transaction({ tenantId: 'a' }, (tx) =>
+      tx.query(`UPDATE kms_key SET state = 'enabled'`),
+    );
     const report = await new AuditVerifier(databases[0]!).verify();
     expect(report).toMatchObject({ records: 1_001, faults: [] });
   });

@@ -48,7 +48,11 @@ export class EngineCatalogue {
       })),
       default: id === this.registry.defaultId,
       state: health.status === 'ok' ? 'ready' : 'failed',
-      health: { status: health.status, checked_ts: new Date(this.clock.now()).toISOString(), latency_ms: health.latencyMs },
+      health: {
+        status: health.status,
+        checked_ts: new Date(this.clock.now()).toISOString(),
+        latency_ms: health.latencyMs,
+      },
       capabilities: [...capabilities],
     };
   }

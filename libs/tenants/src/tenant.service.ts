@@ -42,6 +42,11 @@ export class TenantService {
     try {
       return await this.database.system('tenant create', async (tx) => {
         const { rootId, wrapped } = this.root.wrap(kekBinding(id, 1), kek);
+        // The ring may have got this root a moment ago, before anybody registered it.
+        await tx.query('INSERT INTO root_key (id, check_value) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING', [
+          rootId,
+          this.root.checkValue(rootId),
+        ]);
         await tx.manager.insert(TenantEntity, { id, state: 'active', version: 1 });
         await tx.manager.insert(TenantKekEntity, { tenantId: id, version: 1, rootId, wrapped });
         await this.audit.appendIn(tx, ctx, id, { action: 'platform.tenant.create', outcome: 'success' });

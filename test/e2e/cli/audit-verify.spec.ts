@@ -64,6 +64,28 @@ describe('claviger audit verify', () => {
     expect(await faultsOf()).toEqual([fault(3, 'a column differs')]);
   });
 
+  it.each([
+    ['text that is no JSON', `body = 'x'`],
+    ['null for a record', `body = 'null'`],
+    ['a time without end', `ts = 'infinity'`],
+  ])('finds %s and goes on', async (_what, change) => {
+    await cli.tamper(
+      `UPDATE audit_event SET ${change} WHERE ${ACME} AND seq = 2`,
+      `DELETE FROM audit_event WHERE ${ACME} AND seq = 4`,
+    );
+    const faults = await faultsOf();
+    expect(faults).toContainEqual(fault(2, 'a column differs'));
+    expect(faults).toContainEqual(fault(4, 'it is gone'));
+  });
+
+  it.each([
+    ['lost its head', `DELETE FROM audit_head WHERE ${ACME}`],
+    ['has a head with another hash', `UPDATE audit_head SET hash = sha256('x') WHERE ${ACME}`],
+  ])('finds a chain that %s', async (_what, change) => {
+    await cli.tamper(change);
+    expect(await faultsOf()).toContainEqual(fault(4, 'does not end where its head says'));
+  });
+
   it('finds a removed record', async () => {
     await cli.tamper(`DELETE FROM audit_event WHERE ${ACME} AND seq = 2`);
     expect(await faultsOf()).toContainEqual(fault(2, 'missing or out of order'));

@@ -1,0 +1,53 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parse } from 'yaml';
+import { ROOT, runStep } from './run-step.mjs';
+
+/** What no service may do without, one line each that does not hold. */
+function hardeningFaults([name, service]) {
+  const faults = [];
+  const needs = (holds, what) => holds || faults.push(`${name}: ${what}\n`);
+  needs(service.read_only === true, 'its file system can be written (read_only)');
+  needs(String(service.cap_drop) === 'ALL', 'it has capabilities (cap_drop)');
+  needs(service.security_opt?.includes('no-new-privileges:true'), 'it may gain privileges (security_opt)');
+  for (const port of service.ports ?? [])
+    needs(port.startsWith('127.0.0.1:'), `port ${port} is published beyond this machine`);
+  return faults;
+}
+
+async function findCompose() {
+  for (const command of [['docker-compose'], ['docker', 'compose']])
+    if ((await runStep(command[0], [...command.slice(1), 'version'])).ok) return command;
+  return undefined;
+}
+
+/**
+ * Whether docker-compose.yml is hardened, is accepted with its variables set, and without any one of them is refused
+ * naming that one. Undefined where neither docker-compose nor docker compose is installed.
+ */
+export async function checkCompose(scratch, environment) {
+  const command = await findCompose();
+  if (!command) return undefined;
+  const text = readFileSync(join(ROOT, 'docker-compose.yml'), 'utf8');
+  const names = [...new Set([...text.matchAll(/\$\{(\w+):\?/g)].map(([, name]) => name))];
+  // Instead of a file .env of the developer's.
+  const empty = join(scratch, 'empty.env');
+  writeFileSync(empty, '');
+  const configure = (lacking) =>
+    runStep(command[0], [...command.slice(1), '--env-file', empty, 'config', '--quiet'], {
+      ...environment,
+      ...Object.fromEntries(names.map((name) => [name, name === lacking ? undefined : '/x'])),
+    });
+  const faults = Object.entries(parse(text, { merge: true }).services).flatMap(hardeningFaults);
+  const whole = await configure();
+  if (!whole.ok) faults.push(whole.output);
+  let { seconds } = whole;
+  for (const name of names) {
+    const result = await configure(name);
+    seconds += result.seconds;
+    if (result.ok) faults.push(`${name} may be left out\n`);
+    else if (!new RegExp(`: set ${name} to [^{]*$`).test(result.output))
+      faults.push(`without ${name}: ${result.output}\n`);
+  }
+  return { ok: faults.length === 0, output: faults.join(''), seconds };
+}
