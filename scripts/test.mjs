@@ -9,14 +9,17 @@ import { join } from 'node:path';
 import { checkCompose } from './compose.mjs';
 import { ROOT, reportStep, runStep } from './run-step.mjs';
 
-/** What a shell configures for running Claviger must not reach its tests. */
-const CLEAN = Object.fromEntries(
-  Object.keys(process.env)
-    .filter((name) => /^(CLAVIGER_.*|DATABASE_URL|NODE_ENV|NODE_OPTIONS)$/.test(name))
-    .map((name) => [name, undefined]),
-);
+/** What a shell configures for running Claviger must not reach its tests; nor its love of colours their output. */
+const ENVIRONMENT = {
+  ...Object.fromEntries(
+    Object.keys(process.env)
+      .filter((name) => /^(CLAVIGER_.*|DATABASE_URL|NODE_ENV|NODE_OPTIONS|FORCE_COLOR)$/.test(name))
+      .map((name) => [name, undefined]),
+  ),
+  NO_COLOR: '1',
+};
 
-const run = (command, ...args) => runStep(command, args, CLEAN);
+const run = (command, ...args) => runStep(command, args, ENVIRONMENT);
 const node = (...args) => run('node', ...args);
 const found = async (command, ...args) => (await run(command, ...args)).ok;
 
@@ -35,7 +38,7 @@ async function tools() {
 
 /** The compose file, where there is something that reads it. */
 async function compose() {
-  const result = await checkCompose(scratch, CLEAN);
+  const result = await checkCompose(scratch, ENVIRONMENT);
   if (result) return single(result);
   const note = 'skipped: neither docker-compose nor docker compose is here';
   return { ok: true, output: '', seconds: 0, passed: 0, failed: 0, skipped: 1, note };

@@ -11,7 +11,6 @@ export class Program {
   /** Everything it printed, but for the middle where that is much. */
   #out = '';
   #err = '';
-  #cut = false;
   readonly #ended: Promise<{ exitCode: number | null; signal: NodeJS.Signals | null }>;
 
   private constructor(private readonly npm: ChildProcess) {
@@ -90,9 +89,6 @@ export class Program {
   /** The beginning has the banner, the end has what is wrong. */
   #keep(text: string): void {
     this.#out += text;
-    if (this.#out.length <= 2 * KEEP) return;
-    const middle = this.#cut ? '' : '\n…\n';
-    this.#out = this.#out.slice(0, KEEP) + middle + this.#out.slice(-KEEP);
-    this.#cut = true;
+    if (this.#out.length > 2 * KEEP) this.#out = this.#out.slice(0, KEEP) + this.#out.slice(-KEEP);
   }
 }

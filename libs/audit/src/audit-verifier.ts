@@ -34,7 +34,14 @@ interface EventRow {
   hash: Buffer;
 }
 
+interface CheckpointRow {
+  id: string;
+  body: string;
+  signature: Buffer;
+}
+
 const PAGE = 5_000;
+const CHECKPOINT_PAGE = 500;
 const FAULTS = 1_000;
 const EMPTY = Buffer.alloc(0);
 /** Faults of no chain in particular. */
@@ -48,7 +55,6 @@ export class AuditVerifier {
   #faults: AuditFault[] = [];
   #records = 0;
   #chains = 0;
-  readonly #expected = new Map<string, Map<number, string>>();
 
   constructor(private readonly database: Database) {}
 
@@ -57,57 +63,86 @@ export class AuditVerifier {
     this.#faults = [];
     this.#records = 0;
     this.#chains = 0;
-    this.#expected.clear();
-    const checkpoints = await this.#collectCheckpoints(kept);
     await this.#walk();
     await this.#checkHeads();
-    for (const [chain, heads] of this.#expected) {
-      for (const seq of heads.keys())
-        this.#fault(chain, seq, 'a checkpoint names this record, but it is gone');
-    }
+    const stored = await this.#checkStored();
+    await this.#checkKept(kept);
+    const checkpoints = stored + kept.length;
     return { records: this.#records, chains: this.#chains, checkpoints, faults: this.#faults };
   }
 
-  async #collectCheckpoints(kept: readonly CheckpointLine[]): Promise<number> {
-    const { key, stored } = await this.database.system('audit verify checkpoints', async (tx) => {
-      const keys = await tx.query<{ public_key: Buffer }>(
-        `SELECT public_key FROM platform_key WHERE name = 'audit-checkpoint'`,
+  /** The checkpoints of the database, in pages. Gives how many there are. */
+  async #checkStored(): Promise<number> {
+    const key = await this.#publicKey();
+    let after = '';
+    for (let count = 0; ;) {
+      const rows = await this.database.system('audit verify checkpoints', (tx) =>
+        tx.query<CheckpointRow>(
+          'SELECT id, body, signature FROM audit_checkpoint WHERE id > $1 ORDER BY id LIMIT $2',
+          [after, CHECKPOINT_PAGE],
+        ),
       );
-      const rows = await tx.query<{ id: string; body: string; signature: Buffer }>(
-        'SELECT id, body, signature FROM audit_checkpoint',
+      const heads = rows.flatMap((row) =>
+        this.#open(key, row.body, row.signature, `checkpoint ${row.id} of the database`),
       );
-      return { key: keys[0]?.public_key, stored: rows };
-    });
-    for (const row of stored)
-      this.#expect(key, row.body, row.signature, `checkpoint ${row.id} of the database`);
-    for (const [index, line] of kept.entries()) {
-      const spki = Buffer.from(line.public_key, 'base64');
-      // A line signed by another key than the database's tells that one of the two was replaced.
-      if (!key?.equals(spki))
-        this.#fault(
-          NO_CHAIN,
-          0,
-          `kept checkpoint ${index + 1} is signed by another key than the database has`,
-        );
-      this.#expect(spki, line.body, Buffer.from(line.signature, 'base64'), `kept checkpoint ${index + 1}`);
+      await this.#checkAgainst(heads);
+      count += rows.length;
+      after = rows.at(-1)?.id ?? '';
+      if (rows.length < CHECKPOINT_PAGE) return count;
     }
-    return stored.length + kept.length;
   }
 
-  #expect(spki: Buffer | undefined, body: string, signature: Buffer, what: string): void {
+  async #checkKept(kept: readonly CheckpointLine[]): Promise<void> {
+    const key = await this.#publicKey();
+    for (let from = 0; from < kept.length; from += CHECKPOINT_PAGE) {
+      const heads = kept.slice(from, from + CHECKPOINT_PAGE).flatMap((line, index) => {
+        const what = `kept checkpoint ${from + index + 1}`;
+        const spki = Buffer.from(line.public_key, 'base64');
+        // A line signed by another key than the database's tells that one of the two was replaced.
+        if (!key?.equals(spki))
+          this.#fault(NO_CHAIN, 0, `${what} is signed by another key than the database has`);
+        return this.#open(spki, line.body, Buffer.from(line.signature, 'base64'), what);
+      });
+      await this.#checkAgainst(heads);
+    }
+  }
+
+  async #publicKey(): Promise<Buffer | undefined> {
+    const [row] = await this.database.system('audit verify key', (tx) =>
+      tx.query<{ public_key: Buffer }>(`SELECT public_key FROM platform_key WHERE name = 'audit-checkpoint'`),
+    );
+    return row?.public_key;
+  }
+
+  #open(spki: Buffer | undefined, body: string, signature: Buffer, what: string): readonly ChainHead[] {
     const checkpoint = spki && openCheckpoint(spki, body, signature);
-    if (!checkpoint) return this.#fault(NO_CHAIN, 0, `the signature of ${what} does not hold`);
-    for (const head of checkpoint.heads) this.#expectHead(head, what);
+    if (!checkpoint) this.#fault(NO_CHAIN, 0, `the signature of ${what} does not hold`);
+    return checkpoint?.heads ?? [];
   }
 
-  #expectHead(head: ChainHead, what: string): void {
-    const chain = chainOf(head.tenant, head.lane);
-    const heads = this.#expected.get(chain) ?? new Map<number, string>();
-    const other = heads.get(head.seq);
-    if (other !== undefined && other !== head.hash)
-      this.#fault(chain, head.seq, `${what} contradicts another checkpoint`);
-    heads.set(head.seq, head.hash);
-    this.#expected.set(chain, heads);
+  /** Holds the records that checkpoints name against the hashes they name. */
+  async #checkAgainst(heads: readonly ChainHead[]): Promise<void> {
+    if (heads.length === 0) return;
+    const wrong = await this.database.system('audit verify heads', (tx) =>
+      tx.query<{ tenant: string; lane: number; seq: string; found: boolean }>(
+        `SELECT DISTINCT c.tenant, c.lane, c.seq, e.hash IS NOT NULL AS found
+           FROM unnest($1::text[], $2::smallint[], $3::bigint[], $4::text[]) AS c (tenant, lane, seq, hash)
+           LEFT JOIN audit_event e ON e.tenant_id = c.tenant COLLATE "C" AND e.lane = c.lane AND e.seq = c.seq
+          WHERE e.hash IS DISTINCT FROM decode(c.hash, 'hex')`,
+        [
+          heads.map((h) => h.tenant),
+          heads.map((h) => h.lane),
+          heads.map((h) => h.seq),
+          heads.map((h) => h.hash),
+        ],
+      ),
+    );
+    for (const { tenant, lane, seq, found } of wrong) {
+      const problem = found
+        ? 'the record differs from its checkpoint'
+        : 'a checkpoint names this record, but it is gone';
+      this.#fault(chainOf(tenant, lane), Number(seq), problem);
+    }
   }
 
   async #walk(): Promise<void> {
@@ -136,11 +171,6 @@ export class AuditVerifier {
     );
     if (!hash.equals(row.hash)) this.#fault(chain, seq, 'the record does not match its hash');
     if (!columnsMatch(row)) this.#fault(chain, seq, 'a column differs from the hashed record');
-    const heads = this.#expected.get(chain);
-    const expected = heads?.get(seq);
-    if (expected !== undefined && expected !== row.hash.toString('hex'))
-      this.#fault(chain, seq, 'the record differs from its checkpoint');
-    heads?.delete(seq);
   }
 
   /** A chain cut at its end still has its head, unless that was moved back too: then only a checkpoint tells. */

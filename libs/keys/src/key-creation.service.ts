@@ -1,7 +1,7 @@
 import type { AuditLog } from '#audit';
 import {
   KEY_ALGORITHMS,
-  findKeySpec,
+  KEY_SPECS,
   parsePrivateKey,
   parsePublicKey,
   fingerprintOf,
@@ -157,9 +157,13 @@ function chooseSpec(algorithm: string, size: number | undefined): KeySpec {
   if (!(KEY_ALGORITHMS as readonly string[]).includes(algorithm)) {
     throw fail('algorithm', `must be one of ${KEY_ALGORITHMS.join(', ')}`);
   }
-  const spec = findKeySpec(algorithm, size);
-  if (spec) return spec;
-  throw fail('size', size === undefined ? `is required for ${algorithm}` : `does not fit ${algorithm}`);
+  const asked = size ?? undefined;
+  const [spec, another] = KEY_SPECS.filter(
+    (one) => one.algorithm === algorithm && (asked === undefined || one.size === asked),
+  );
+  // Kinds of one size only need not be told it.
+  if (spec && !another) return spec;
+  throw fail('size', asked === undefined ? `is required for ${algorithm}` : `does not fit ${algorithm}`);
 }
 
 function requireSpec(engine: Engine, spec: KeySpec): void {
