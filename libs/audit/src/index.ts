@@ -1,6 +1,7 @@
 export type { AuditAction, AuditEvent, AuditInput } from './audit-event.js';
 export { AuditLog } from './audit-log.js';
-export { AuditVerifier, type AuditFault, type AuditReport } from './audit-verifier.js';
+export type { AuditFault, AuditReport } from './audit-report.js';
+export { AuditVerifier } from './audit-verifier.js';
 export { CheckpointKey, checkpointKeyBinding } from './checkpoint-key.js';
 export type { CheckpointLine } from './checkpoint.js';
 export { Checkpointer } from './checkpointer.js';
