@@ -58,7 +58,7 @@ module.exports = {
         "Import another lib as '#name': export what you need from its src/index.ts, the only file others see.",
       severity: 'error',
       from: { path: '^([^/]+/[^/]+)/' },
-      to: { path: '^libs/', pathNot: '^$1/', dependencyTypesNot: ['aliased-subpath-import'] },
+      to: { path: '^libs/[^/]+/src/', pathNot: '^$1/', dependencyTypesNot: ['aliased-subpath-import'] },
     },
     {
       name: 'no-app-below',

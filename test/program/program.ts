@@ -15,7 +15,9 @@ export class Program {
 
   private constructor(private readonly npm: ChildProcess) {
     npm.stdout?.setEncoding('utf8').on('data', (text: string) => this.#keep(text));
-    npm.stderr?.setEncoding('utf8').on('data', (text: string) => (this.#err = (this.#err + text).slice(-KEEP)));
+    npm.stderr
+      ?.setEncoding('utf8')
+      .on('data', (text: string) => (this.#err = (this.#err + text).slice(-KEEP)));
     this.#ended = once(npm, 'close').then(([exitCode, signal]) => ({ exitCode, signal }));
   }
 

@@ -28,7 +28,8 @@ export async function runCommand(
   child.stdout.setEncoding('utf8').on('data', (text: string) => (out += text));
   child.stderr.setEncoding('utf8').on('data', (text: string) => (err += text));
   const [exitCode, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
-  if (signal === 'SIGKILL') throw new Error(`${file} ${args.join(' ')}: killed after ${withinMs} ms\n${out}${err}`);
+  if (signal === 'SIGKILL')
+    throw new Error(`${file} ${args.join(' ')}: killed after ${withinMs} ms\n${out}${err}`);
   return { exitCode, out, err };
 }
 

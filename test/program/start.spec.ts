@@ -25,7 +25,9 @@ describe('npm start', () => {
     const { body, headers } = await visitor.call('GET', page.replace(program.url, ''));
     expect(headers['content-type']).toContain('text/html');
     expect(body).toContain('Claviger API');
-    expect(await visitor.must(200, 'GET', '/openapi.json')).toMatchObject({ openapi: /^3\.1\./ });
+    expect(await visitor.must(200, 'GET', '/openapi.json')).toMatchObject({
+      openapi: expect.stringMatching(/^3\.1\./),
+    });
 
     const lines = program.printed.split('\n').filter((line) => line.includes('curl'));
     expect(lines).toHaveLength(1);
@@ -64,7 +66,9 @@ describe('npm start', () => {
     try {
       const program = stage.launch({ CLAVIGER_PORT: String(port) });
       expect((await program.ended()).exitCode).toBe(1);
-      expect(program.printed).toContain(`127.0.0.1:${port}: another program listens there; set CLAVIGER_PORT`);
+      expect(program.printed).toContain(
+        `127.0.0.1:${port}: another program listens there; set CLAVIGER_PORT`,
+      );
       await stage.isDeserted();
     } finally {
       other.close();

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Config } from '#config';
 import { RootRing, addRoot } from '#crypto';
 
@@ -11,7 +12,8 @@ export async function openRootRing(config: Config): Promise<RootRing> {
     try {
       addRoot(config.rootKeyFile, 'root-1');
     } catch (error) {
-      // Another process was faster: its ring is as good.
+      // Another process is faster: its ring is as good, once it is there.
+      for (let wait = 0; wait < 100 && !existsSync(config.rootKeyFile); wait += 1) await delay(20);
       if (!existsSync(config.rootKeyFile)) throw error;
     }
   }

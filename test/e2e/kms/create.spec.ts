@@ -119,6 +119,10 @@ describe('POST /keys', () => {
       ['metadata that is a list', { ...good, metadata: [] }, 'metadata'],
       ['metadata that is text', { ...good, metadata: '{}' }, 'metadata'],
       ['an unknown member', { ...good, key_id: 'key-1' }, 'key_id'],
+      ['a member named constructor', { ...good, constructor: 1 }, 'constructor'],
+      ['a member named toString', { ...good, toString: 'x' }, 'toString'],
+      ['metadata with constructor', { ...good, metadata: { constructor: 1 } }, 'metadata'],
+      ['metadata with prototype deep inside', { ...good, metadata: { a: [{ prototype: {} }] } }, 'metadata'],
       ['aliases, which are given afterwards', { ...good, aliases: ['a'] }, 'aliases'],
     ])('400 for %s, which it names', async (_, body, path) => {
       const before = await client.stats();

@@ -2,7 +2,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { applicationRoleProblems, createDataSource } from '#database';
 import { createTestDatabase, type TestDatabase } from '../../harness/postgres.js';
-import { superuserUrl } from './two-tenants.js';
+import { superuserUrl } from './database-access.js';
 
 const PASSWORD = 'only-in-this-test';
 

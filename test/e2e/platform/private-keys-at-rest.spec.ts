@@ -2,7 +2,7 @@ import { createPublicKey, generateKeyPairSync, verify, type KeyObject } from 'no
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Installation, TestApp, type Answer } from '../../harness/app.js';
-import { superuserUrl } from './two-tenants.js';
+import { dumpDatabase, superuserUrl } from './database-access.js';
 
 const KEYS = '/api/kms/v1/keys';
 const MESSAGE = Buffer.from('hello');
@@ -108,7 +108,7 @@ describe('a private key in the database', () => {
       const body = { name: `imported ${index}`, private_key: Buffer.from(pem).toString('base64') };
       expect((await app.call('POST', `${KEYS}/import`, { token: tokens.acme, body })).status).toBe(201);
     }
-    const everything = await dump(admin);
+    const everything = await dumpDatabase(admin);
     for (const { privateKey, publicKey } of pairs) {
       const spki = publicKey.export({ type: 'spki', format: 'der' });
       // What is searched for would be found: the public half is.
@@ -215,7 +215,7 @@ describe('a private key in the database', () => {
     const handle = await handleOf(id);
     const deleted = await app.call('DELETE', `${KEYS}/${id}`, { token: tokens.acme });
     expect(deleted.body).toEqual({ status: 'deleted' });
-    expect(await dump(admin)).not.toContain(handle.toString('hex'));
+    expect(await dumpDatabase(admin)).not.toContain(handle.toString('hex'));
     await admin.query(`INSERT INTO key_handle (tenant_id, key_id, handle) VALUES ('acme', $1, $2)`, [
       id,
       handle,
@@ -223,18 +223,3 @@ describe('a private key in the database', () => {
     expect((await withFreshProcess((fresh) => sign(fresh, 'acme', id))).status).toBe(404);
   });
 });
-
-/** Every row of every table as text; bytes are in hex. */
-async function dump(admin: pg.Client): Promise<string> {
-  const { rows: tables } = await admin.query<{ name: string }>(
-    `SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables
-      WHERE schemaname NOT IN ('pg_catalog', 'information_schema')`,
-  );
-  expect(tables.length).toBeGreaterThanOrEqual(13);
-  const parts: string[] = [];
-  for (const { name } of tables) {
-    const { rows } = await admin.query<{ row: string }>(`SELECT t::text AS row FROM ${name} t`);
-    parts.push(...rows.map(({ row }) => row));
-  }
-  return parts.join('\n');
-}

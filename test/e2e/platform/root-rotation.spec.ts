@@ -4,7 +4,7 @@ import { AuditLog } from '#audit';
 import { RootRing, addRoot, removeRoot } from '#crypto';
 import { RootKeys } from '#tenants';
 import { Installation, TestApp, operator } from '../../harness/app.js';
-import { superuserUrl, withClient } from './two-tenants.js';
+import { superuserUrl, withClient } from './database-access.js';
 
 const KEYS = '/api/kms/v1/keys';
 const TENANTS = Array.from({ length: 6 }, (_, n) => `tenant-${n}`);
@@ -15,13 +15,11 @@ describe('the rotation of the root beside running processes', () => {
   let installation: Installation;
   let apps: TestApp[];
   let ringFile: string;
+  let audit: AuditLog;
   const paths = new Map<string, string>();
   const tokens = new Map<string, string>();
 
-  const rootKeys = (): RootKeys => {
-    const { database } = apps[0]!;
-    return new RootKeys(database, new RootRing(ringFile), new AuditLog(database));
-  };
+  const rootKeys = (): RootKeys => new RootKeys(apps[0]!.database, new RootRing(ringFile), audit);
   const handles = (): Promise<string> =>
     withClient(superuserUrl(installation.database.appUrl), async (admin) => {
       const { rows } = await admin.query<{ all: string }>(
@@ -66,6 +64,7 @@ describe('the rotation of the root beside running processes', () => {
     installation = await Installation.create();
     ringFile = join(installation.dataDir, 'root.key');
     apps = [await TestApp.start({ installation }), await TestApp.start({ installation })];
+    audit = new AuditLog(apps[0]!.database);
     for (const tenant of TENANTS) {
       await apps[0]!.tenant(tenant);
       const token = await apps[0]!.token(tenant);
@@ -77,6 +76,7 @@ describe('the rotation of the root beside running processes', () => {
   });
 
   afterAll(async () => {
+    await audit.close();
     for (const app of apps) await app.stop();
     await installation.remove();
   });

@@ -1,7 +1,8 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { TestApp } from '../../harness/app.js';
-import { refusalOf, startWithTwoTenants, superuserUrl, withClient } from './two-tenants.js';
+import { refusalOf, superuserUrl, withClient } from './database-access.js';
+import { startWithTwoTenants } from './two-tenants.js';
 
 /** SQLSTATE insufficient_privilege: also what a policy refuses with. */
 const REFUSED = '42501';

@@ -1,5 +1,3 @@
-import pg from 'pg';
-import { inject } from 'vitest';
 import { TestApp, type TestAppOptions } from '../../harness/app.js';
 
 /** Two tenants that have a row in every table there is. */
@@ -23,25 +21,3 @@ export async function startWithTwoTenants(options: TestAppOptions = {}): Promise
   }
   return app;
 }
-
-/** Runs `work` with a connection of its own. */
-export async function withClient<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client(url);
-  await client.connect();
-  try {
-    return await work(client);
-  } finally {
-    await client.end();
-  }
-}
-
-/** The superuser's URL of a test's database: who may do anything to it that a thief of the disk may. */
-export const superuserUrl = (appUrl: string): string =>
-  new URL(new URL(appUrl).pathname, inject('postgres').adminUrl).href;
-
-/** SQLSTATE of what a statement is refused with; undefined where it is not. */
-export const refusalOf = (client: pg.Client, text: string, values?: unknown[]): Promise<string | undefined> =>
-  client.query(text, values).then(
-    () => undefined,
-    (error: { code?: string }) => error.code ?? 'no code',
-  );

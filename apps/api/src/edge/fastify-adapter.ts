@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import type { Config } from '#config';
 import { AppError, newRequestId } from '#kernel';
 import type { Logger, Metrics } from '#observability';
+import { excessOf } from './json-bounds.js';
 import { PROBLEM_MEDIA_TYPE, toProblem } from './problem.js';
 import { toAppError } from './to-app-error.js';
 
@@ -78,6 +79,20 @@ function observe(fastify: FastifyInstance, metrics: Metrics): void {
   });
 }
 
+/** Once the server ends, an answer is the last of its connection: kept alive, it would hold the end up. */
+function endConnections(fastify: FastifyInstance): void {
+  let ending = false;
+  fastify.addHook('preClose', (done) => {
+    ending = true;
+    done();
+  });
+  // With a callback: an answer is written in the turn that it was given in.
+  fastify.addHook('onSend', (_request, reply, payload, done) => {
+    if (ending) void reply.header('connection', 'close');
+    done(null, payload);
+  });
+}
+
 /** Fastify's own errors become ours before Nest maps them, which would lose what they are. */
 class EdgeAdapter extends FastifyAdapter {
   override setErrorHandler(
@@ -95,6 +110,8 @@ function readJsonOnly(fastify: FastifyInstance): void {
   fastify.removeAllContentTypeParsers();
   fastify.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
     if (body === '') return done(null, undefined);
+    const excess = excessOf(body as string);
+    if (excess) return done(new AppError('validation_failed', { detail: `The body ${excess}.` }));
     return parse(request, body as string, (error, value) =>
       done(error && (isJson(body as string) ? forbiddenMember() : error), value),
     );
@@ -138,5 +155,6 @@ export function createFastifyAdapter(config: Config, logger: Logger, metrics: Me
   const fastify = adapter.getInstance<FastifyInstance>();
   readJsonOnly(fastify);
   observe(fastify, metrics);
+  endConnections(fastify);
   return adapter;
 }

@@ -52,6 +52,8 @@ function fromAjv(problems: readonly AjvError[]): AppError {
 
 const BY_STATUS: Readonly<Record<number, ErrorCode | undefined>> = {
   400: 'malformed_request',
+  // A path that leads out of the folder of the API page.
+  403: 'route_not_found',
   404: 'route_not_found',
   406: 'not_acceptable',
   408: 'request_timeout',
@@ -62,6 +64,10 @@ const BY_STATUS: Readonly<Record<number, ErrorCode | undefined>> = {
   503: 'unavailable',
 };
 
+/** What the framework calls the caller's fault stays that, whatever its status. */
+const codeOf = (status = 500): ErrorCode =>
+  BY_STATUS[status] ?? (status >= 400 && status < 500 ? 'malformed_request' : 'internal');
+
 /** Whatever was thrown, as one of our errors. What nobody meant becomes `internal`, with its cause for the log. */
 export function toAppError(error: unknown): AppError {
   if (error instanceof AppError) return error;
@@ -70,6 +76,5 @@ export function toAppError(error: unknown): AppError {
   const known = code ? FRAMEWORK[code] : undefined;
   if (known) return new AppError(known[0], { detail: known[1], cause: error });
   const status = error instanceof HttpException ? error.getStatus() : statusCode;
-  const mapped = status === undefined ? undefined : BY_STATUS[status];
-  return new AppError(mapped ?? 'internal', { cause: error });
+  return new AppError(codeOf(status), { cause: error });
 }

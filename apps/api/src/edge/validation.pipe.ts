@@ -1,5 +1,6 @@
-import { ValidationPipe, type ValidationError } from '@nestjs/common';
+import { ValidationPipe, type ArgumentMetadata, type ValidationError } from '@nestjs/common';
 import { AppError, type FieldError } from '#kernel';
+import { validate } from 'class-validator';
 
 const MAX_ERRORS = 50;
 
@@ -17,20 +18,41 @@ function flatten(problems: readonly ValidationError[], parent = ''): FieldError[
 const withoutName = (text: string, name: string): string =>
   text.startsWith(`${name} `) ? text.slice(name.length + 1) : text;
 
+const refuse = (errors: readonly FieldError[]): AppError =>
+  new AppError('validation_failed', {
+    detail: `${errors[0]?.path ?? 'body'} ${errors[0]?.message ?? 'is invalid'}.`,
+    errors,
+  });
+
+/**
+ * Takes bodies as they were sent. Nest's own pipe runs class-transformer over them, which drops, at any depth and
+ * without a word, members named as something that objects inherit (`constructor`, `toString`).
+ */
+class InputPipe extends ValidationPipe {
+  override async transform(value: unknown, metadata: ArgumentMetadata): Promise<unknown> {
+    const { type, metatype } = metadata;
+    if (type !== 'body' || !metatype || !this.toValidate(metadata)) return super.transform(value, metadata);
+    const body = value ?? {};
+    if (typeof body !== 'object' || Array.isArray(body)) {
+      throw refuse([{ path: 'body', message: 'must be an object' }]);
+    }
+    // On an instance, such a member would hide what the validator looks for.
+    const inherited = Object.keys(body).filter((name) => name in Object.prototype);
+    if (inherited.length > 0) throw refuse(inherited.map((path) => ({ path, message: 'is unknown' })));
+    const input = Object.assign(new metatype() as object, body);
+    const problems = await validate(input, this.validatorOptions);
+    if (problems.length > 0) throw this.exceptionFactory(problems);
+    return input;
+  }
+}
+
 /** Bodies and queries against their DTO classes: unknown members are refused by name, nothing is coerced silently. */
 export const createValidationPipe = (): ValidationPipe =>
-  new ValidationPipe({
+  new InputPipe({
     transform: true,
     whitelist: true,
     forbidNonWhitelisted: true,
     forbidUnknownValues: true,
     validationError: { target: false, value: false },
-    exceptionFactory: (problems) => {
-      const errors = flatten(problems).slice(0, MAX_ERRORS);
-      const [first] = errors;
-      return new AppError('validation_failed', {
-        detail: `${first?.path ?? 'body'} ${first?.message ?? 'is invalid'}.`,
-        errors,
-      });
-    },
+    exceptionFactory: (problems) => refuse(flatten(problems).slice(0, MAX_ERRORS)),
   });
