@@ -102,7 +102,7 @@ export class GatedAppender {
 
   async #ready(): Promise<DatabaseSession> {
     if (this.#session && !this.#session.lost) return this.#session;
-    this.#session?.close();
+    this.#drop();
     this.#session = await this.database.openSession();
     const [lane] = await this.#session.prepared<{ n: number }>('audit_lane', LANE_QUERY, []);
     // More processes than lanes: sharing one costs waiting, never correctness.

@@ -3,6 +3,7 @@ import { type SignatureRow, findSignatureRow, formatSignature, type KeySpec } fr
 import { AppError, type RequestContext } from '#kernel';
 import * as x509 from '@peculiar/x509';
 import type { KeyDirectory, StoredKey } from './key-directory.js';
+import { textFault } from './key-rules.js';
 import { requireFit } from './signature-request.js';
 import type { SigningService } from './signing.service.js';
 import { engineKey } from './stored-engine-key.js';
@@ -95,6 +96,8 @@ export class CsrService {
 const toArrayBuffer = (bytes: Buffer): ArrayBuffer => new Uint8Array(bytes).buffer;
 
 function parseSubject(text: string): x509.Name {
+  const fault = textFault(text);
+  if (fault) throw refuse('subject', fault);
   try {
     const name = new x509.Name(text);
     if (name.toJSON().length > 0) return name;

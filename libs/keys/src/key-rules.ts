@@ -60,7 +60,6 @@ export function memberFault(name: string): string | undefined {
 }
 
 function valueFault(value: unknown, depth: number): string | undefined {
-  if (depth > LIMITS.metadataDepth) return `must not be nested deeper than ${LIMITS.metadataDepth}`;
   if (typeof value === 'string') return textFault(value);
   if (typeof value === 'number') {
     if (!Number.isFinite(value)) return 'must not contain numbers beyond the range of a double';
@@ -68,6 +67,7 @@ function valueFault(value: unknown, depth: number): string | undefined {
     return exact ? undefined : 'must not contain integers beyond 2^53';
   }
   if (typeof value !== 'object' || value === null) return undefined;
+  if (depth > LIMITS.metadataDepth) return `must not be nested deeper than ${LIMITS.metadataDepth}`;
   for (const [name, member] of Object.entries(value)) {
     const fault = (Array.isArray(value) ? undefined : memberFault(name)) ?? valueFault(member, depth + 1);
     if (fault) return fault;
@@ -78,7 +78,7 @@ function valueFault(value: unknown, depth: number): string | undefined {
 /** Depth counts objects and arrays: `{}` is 1. */
 export function metadataFault(value: unknown): string | undefined {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return 'must be an object';
-  const fault = valueFault(value, 0);
+  const fault = valueFault(value, 1);
   if (fault) return fault;
   const bytes = Buffer.byteLength(JSON.stringify(value));
   return bytes > LIMITS.metadataBytes ? `must be at most ${LIMITS.metadataBytes} bytes as JSON` : undefined;

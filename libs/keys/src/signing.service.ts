@@ -4,6 +4,7 @@ import type { EngineRegistry } from '#engines';
 import { AppError, type RequestContext } from '#kernel';
 import type { TenantKeys } from '#tenants';
 import type { KeyDirectory, StoredKey } from './key-directory.js';
+import { textFault } from './key-rules.js';
 import { unknownKey } from './key.repository.js';
 import type { LastUseRecorder } from './last-use-recorder.js';
 import {
@@ -44,8 +45,12 @@ export class SigningService {
     return signature.toString(request.format === 'jws' ? 'base64url' : 'base64');
   }
 
-  /** Signs item by item; one that fails leaves the others alone. Answers are in the order of the items. */
-  signBatch(ctx: RequestContext, items: readonly BatchItem[]): Promise<BatchAnswer[]> {
+  /**
+   * Signs item by item; one that fails leaves the others alone. Answers are in the order of the items. Throws
+   * `validation_failed` for a reference that could not be echoed.
+   */
+  async signBatch(ctx: RequestContext, items: readonly BatchItem[]): Promise<BatchAnswer[]> {
+    refuseReferences(items);
     return Promise.all(
       items.map(async ({ key, reference, ...input }) => {
         const answer = await this.#signItem(ctx, key, input);
@@ -103,5 +108,14 @@ export class SigningService {
     return key.state === 'enabled'
       ? new AppError('tenant_unavailable', { detail: 'The tenant is suspended.' })
       : new AppError('key_state', { detail: 'The key is disabled.' });
+  }
+}
+
+function refuseReferences(items: readonly BatchItem[]): void {
+  for (const [index, { reference = '' }] of items.entries()) {
+    const message = textFault(reference);
+    const path = `${index}.reference`;
+    if (message)
+      throw new AppError('validation_failed', { detail: `${path} ${message}.`, errors: [{ path, message }] });
   }
 }

@@ -89,12 +89,11 @@ describe.skipIf(FILES.length === 0)('Wycheproof, through import of the public ke
   });
 
   it.each(FILES)('%s', async (_, { schema, numberOfTests, testGroups }) => {
-    const work: (() => Promise<string | undefined>)[] = [];
-    for (const group of testGroups) {
-      const path = keyPath(await idOf(group), '/verify');
-      const request = REQUESTS[schema]!(group);
-      for (const vector of group.tests) work.push(() => fault(path, request, vector));
-    }
+    const ids = await Promise.all(testGroups.map(idOf));
+    const work = testGroups.flatMap((group, index) => {
+      const [path, request] = [keyPath(ids[index]!, '/verify'), REQUESTS[schema]!(group)];
+      return group.tests.map((vector) => () => fault(path, request, vector));
+    });
     expect(work).toHaveLength(numberOfTests);
     const faults: (string | undefined)[] = [];
     const queue = work.values();
