@@ -57,7 +57,7 @@ export class TenantsAndRoots1763700000000 implements MigrationInterface {
         `CREATE POLICY system_jobs ON ${table} TO claviger_system USING (true) WITH CHECK (true)`,
       );
     }
-    await runner.query(`GRANT SELECT ON tenant, tenant_kek, root_key, platform_key TO claviger_app`);
+    await runner.query(`GRANT SELECT ON tenant, tenant_kek TO claviger_app`);
     await runner.query(`GRANT SELECT, INSERT, UPDATE ON tenant, tenant_kek, platform_key TO claviger_system`);
     await runner.query(`GRANT SELECT, INSERT, DELETE ON root_key TO claviger_system`);
     await runner.query(`GRANT SELECT ON schema_migration TO claviger_app, claviger_system`);

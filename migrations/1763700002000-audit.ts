@@ -31,6 +31,14 @@ export class Audit1763700002000 implements MigrationInterface {
         PRIMARY KEY (tenant_id, lane, seq)
       )`);
     await runner.query(`CREATE INDEX audit_event_time ON audit_event (tenant_id, ts, event_id)`);
+    // How far checkpoints go; apart from the heads, whose rows are locked at every append.
+    await runner.query(`
+      CREATE TABLE audit_signed (
+        tenant_id text COLLATE "C" NOT NULL,
+        lane      smallint NOT NULL,
+        seq       bigint NOT NULL,
+        PRIMARY KEY (tenant_id, lane)
+      )`);
     await runner.query(`
       CREATE TABLE audit_checkpoint (
         id         text COLLATE "C" PRIMARY KEY,
@@ -46,11 +54,20 @@ export class Audit1763700002000 implements MigrationInterface {
       await runner.query(`CREATE POLICY system_jobs ON ${table} FOR SELECT TO claviger_system USING (true)`);
       await runner.query(`GRANT SELECT ON ${table} TO claviger_system`);
     }
+    await runner.query(`ALTER TABLE audit_signed ENABLE ROW LEVEL SECURITY`);
+    await runner.query(`ALTER TABLE audit_signed FORCE ROW LEVEL SECURITY`);
+    await runner.query(
+      `CREATE POLICY system_jobs ON audit_signed TO claviger_system USING (true) WITH CHECK (true)`,
+    );
+    await runner.query(`GRANT SELECT, INSERT, UPDATE ON audit_signed TO claviger_system`);
     await runner.query(`
       CREATE POLICY tenant_isolation ON audit_event FOR SELECT TO claviger_app
       USING (tenant_id = NULLIF(current_setting('claviger.tenant', true), ''))`);
     await runner.query(`GRANT SELECT ON audit_event TO claviger_app`);
-    await runner.query(`GRANT SELECT, INSERT ON audit_checkpoint TO claviger_app, claviger_system`);
+    await runner.query(
+      `CREATE POLICY system_signing ON audit_head FOR UPDATE TO claviger_system USING (true)`,
+    );
+    await runner.query(`GRANT SELECT, INSERT ON audit_checkpoint TO claviger_system`);
 
     // What the gate of audit_append() looks at.
     await runner.query(`CREATE POLICY audit_gate ON kms_key FOR SELECT TO CURRENT_USER USING (true)`);
@@ -61,6 +78,8 @@ export class Audit1763700002000 implements MigrationInterface {
     await runner.query(
       `REVOKE ALL ON FUNCTION audit_append(smallint, boolean, text[], text[], text[]) FROM PUBLIC`,
     );
+    await runner.query(`REVOKE ALL ON FUNCTION audit_release(text[]) FROM PUBLIC`);
+    await runner.query(`GRANT EXECUTE ON FUNCTION audit_release(text[]) TO claviger_app`);
     await runner.query(`
       GRANT EXECUTE ON FUNCTION audit_append(smallint, boolean, text[], text[], text[]) TO claviger_app, claviger_system`);
   }
@@ -70,14 +89,15 @@ export class Audit1763700002000 implements MigrationInterface {
     await runner.query(`DROP FUNCTION audit_append(smallint, boolean, text[], text[], text[])`);
     await runner.query(`DROP POLICY audit_gate ON tenant`);
     await runner.query(`DROP POLICY audit_gate ON kms_key`);
-    await runner.query(`DROP TABLE audit_checkpoint, audit_event, audit_head`);
+    await runner.query(`DROP TABLE audit_checkpoint, audit_signed, audit_event, audit_head`);
   }
 }
 
 /**
  * Appends a batch, sorted by tenant. A record with a key is gated: it is inserted only while that key and its
- * tenant are enabled, and left out of the answer otherwise. With p_hold, the tenants of gated records stay
- * locked (shared, session) until audit_release(), so that a revocation waits until the answers are out.
+ * tenant are enabled, and left out of the answer otherwise. With p_hold, each tenant of gated records is locked
+ * once (shared, session) until audit_release(), so that a revocation waits until the answers are out. Where a
+ * revocation is under way, nobody waits for it: those records are answered with no number, to be tried again.
  */
 const APPEND = `
   CREATE FUNCTION audit_append(p_lane smallint, p_hold boolean, p_tenants text[], p_keys text[], p_bodies text[])
@@ -88,6 +108,7 @@ const APPEND = `
   DECLARE
     v_tenant text;
     v_held   text;
+    v_locked boolean;
     v_key    text;
     v_open   boolean;
     v_seq    bigint;
@@ -101,7 +122,14 @@ const APPEND = `
     FOR i IN 1 .. cardinality(p_tenants) LOOP
       IF p_keys[i] IS NOT NULL AND p_hold AND v_held IS DISTINCT FROM p_tenants[i] THEN
         v_held := p_tenants[i];
-        PERFORM pg_advisory_lock_shared(4827302, hashtext(v_held));
+        v_locked := pg_try_advisory_lock_shared(4827302, hashtext(v_held));
+      END IF;
+      IF p_keys[i] IS NOT NULL AND p_hold AND NOT v_locked THEN
+        ord := i;
+        seq := NULL;
+        hash := NULL;
+        RETURN NEXT;
+        CONTINUE;
       END IF;
       IF v_tenant IS DISTINCT FROM p_tenants[i] THEN
         IF p_tenants[i] COLLATE "C" < v_tenant COLLATE "C" THEN

@@ -9,6 +9,7 @@ import { AppModule } from './app.module.js';
 import { guardRoutes } from './edge/access-hook.js';
 import { createFastifyAdapter } from './edge/fastify-adapter.js';
 import { ProblemFilter } from './edge/problem.filter.js';
+import { Refusals } from './edge/refusals.js';
 import { createValidationPipe } from './edge/validation.pipe.js';
 import { buildOpenApi } from './openapi.js';
 import type { Services } from './services.js';
@@ -27,7 +28,7 @@ export async function createHttpApp(
     abortOnError: false,
     bodyParser: false,
   });
-  app.useGlobalFilters(new ProblemFilter());
+  app.useGlobalFilters(new ProblemFilter(new Refusals(services.audit, services.tenants)));
   app.useGlobalPipes(createValidationPipe());
   SwaggerModule.setup('docs', app, () => buildOpenApi(app), {
     jsonDocumentUrl: 'openapi.json',

@@ -54,8 +54,8 @@ export async function composeServices(inputs: ServiceInputs): Promise<Services> 
   const engines = new EngineRegistry(config.softwareEngines.map((id) => new SoftwareEngine(id, tenantKeys)));
   const directory = new KeyDirectory(database);
   const lastUse = new LastUseRecorder(database);
-  const signing = new SigningService(directory, engines, tenantKeys, audit, lastUse);
   const tenants = new TenantDirectory(database);
+  const signing = new SigningService(directory, engines, tenantKeys, audit, lastUse, tenants);
   const checkpointer = new Checkpointer(database, audit, await CheckpointKey.open(database, root), {
     file: config.auditCheckpointFile,
     log: (line) => logger.info({ checkpoint: line }, 'audit checkpoint'),

@@ -4,6 +4,8 @@ import { PERMISSIONS, type RequestContext } from '#kernel';
 import { createTestDatabase, type TestDatabase } from '../../../test/harness/postgres.js';
 import { AuditLog } from './audit-log.js';
 import { AuditVerifier } from './audit-verifier.js';
+import type { CheckpointKey } from './checkpoint-key.js';
+import { Checkpointer } from './checkpointer.js';
 
 const ctx = (tenantId: string): RequestContext => ({
   tenantId,
@@ -100,6 +102,45 @@ describe('AuditLog', () => {
     await Promise.all([signing, revoking]);
     expect(await sign(logs[0]!, 'a')).toBe(false);
     expect(order).toHaveLength(2);
+  });
+
+  it('lets a revocation that hangs hold up its own tenant and nobody else', async () => {
+    let end = (): void => undefined;
+    let hangs = (): void => undefined;
+    const hanging = new Promise<void>((resolve) => (hangs = resolve));
+    const revocation = databases[1]!.transaction({ tenantId: 'a' }, async (tx) => {
+      await logs[1]!.awaitAnswers(tx, 'a');
+      hangs();
+      await new Promise<void>((resolve) => (end = resolve));
+    });
+    await hanging;
+    const own = sign(logs[0]!, 'b');
+    const stuck = sign(logs[0]!, 'a');
+    expect(await own).toBe(true);
+    expect(await sign(logs[0]!, 'b')).toBe(true);
+    end();
+    await revocation;
+    expect(typeof (await stuck)).toBe('boolean');
+  });
+
+  it('signs what a process moved that did not live to sign it', async () => {
+    const key = {
+      sign: (message: Buffer) => message.subarray(0, 8),
+      spki: Buffer.alloc(0),
+    } as unknown as CheckpointKey;
+    const lines: string[] = [];
+    const options = {
+      log: ({ body }: { body: string }) => void lines.push(body),
+      onError: (error: unknown) => {
+        throw error;
+      },
+    };
+    expect(await sign(logs[0]!, 'b')).toBe(true);
+    const other = new Checkpointer(databases[1]!, new AuditLog(databases[1]!), key, options);
+    await other.sweep();
+    expect(lines.join()).toContain('"tenant":"b"');
+    await other.sweep();
+    expect(lines).toHaveLength(1);
   });
 
   it('shows a tenant its own records only, to a statement without a tenant predicate', async () => {

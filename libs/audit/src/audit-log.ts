@@ -2,7 +2,10 @@ import type { Database, Transaction } from '#database';
 import type { RequestContext } from '#kernel';
 import { newAuditEvent, type AuditInput } from './audit-event.js';
 import { APPEND, TRANSACTION_LANE, type AppendedRow, type ChainHead } from './audit-sql.js';
-import { GatedAppender, auditUnavailable, type PendingRecord } from './gated-appender.js';
+import { GatedAppender, type PendingRecord } from './gated-appender.js';
+
+/** How long a record may wait for its commit. */
+const PATIENCE_MS = 5_000;
 
 /**
  * The append-only, hash-chained log. What changes data appends inside its own transaction; everything else
@@ -34,7 +37,12 @@ export class AuditLog {
     chain: string,
     input: AuditInput,
   ): Promise<void> {
-    await this.#push(chain, null, JSON.stringify(newAuditEvent(ctx, input)));
+    await this.#push({
+      tenantId: chain,
+      gateKeyId: null,
+      body: JSON.stringify(newAuditEvent(ctx, input)),
+      answer: undefined,
+    });
   }
 
   /**
@@ -43,7 +51,8 @@ export class AuditLog {
    */
   async appendGated(ctx: RequestContext, keyId: string, input: AuditInput): Promise<boolean> {
     const body = JSON.stringify(newAuditEvent(ctx, { ...input, keyId }));
-    return (await this.#push(ctx.tenantId, keyId, body)) !== undefined;
+    const { tenantId, answer } = ctx;
+    return (await this.#push({ tenantId, gateKeyId: keyId, body, answer })) !== undefined;
   }
 
   /**
@@ -70,15 +79,11 @@ export class AuditLog {
     return this.#appender.close();
   }
 
-  #push(tenantId: string, gateKeyId: string | null, body: string): Promise<AppendedRow | undefined> {
-    return new Promise((settle, reject) => {
-      this.#appender.push({
-        tenantId,
-        gateKeyId,
-        body,
-        settle,
-        fail: (error) => reject(auditUnavailable(error)),
-      });
+  #push(
+    record: Pick<PendingRecord, 'tenantId' | 'gateKeyId' | 'body' | 'answer'>,
+  ): Promise<AppendedRow | undefined> {
+    return new Promise((settle, fail) => {
+      this.#appender.push({ ...record, deadline: performance.now() + PATIENCE_MS, settle, fail });
     });
   }
 

@@ -10,7 +10,7 @@ const engineId = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, 'is not a
 
 /** Every variable Claviger reads, with its default. `docs/CONFIGURATION.md` describes them. */
 const environment = z.object({
-  NODE_ENV: z.string().default('development'),
+  NODE_ENV: z.enum(['development', 'test', 'production']).default('development'),
   CLAVIGER_HOST: z.string().min(1).default('127.0.0.1'),
   CLAVIGER_PORT: port.default(8080),
   CLAVIGER_METRICS_PORT: port.optional(),

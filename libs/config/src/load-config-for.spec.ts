@@ -38,6 +38,24 @@ describe('loadConfigFor', () => {
     expect(problemsOf(() => loadConfigFor([], { CLAVIGER_PORT: 'many' }))[0]).toContain('CLAVIGER_PORT');
   });
 
+  it.each(['staging', 'Production', 'prod', 'production ', 'dev'])(
+    'refuses NODE_ENV=%j, which would else count as development',
+    (NODE_ENV) => {
+      const problems = problemsOf(() => loadConfigFor([], { NODE_ENV }));
+      expect(problems).toEqual([expect.stringMatching(/^NODE_ENV: /)]);
+    },
+  );
+
+  it.each([
+    [undefined, 'development'],
+    ['', 'development'],
+    ['development', 'development'],
+    ['test', 'development'],
+    ['production', 'production'],
+  ])('takes NODE_ENV=%j for %s', (NODE_ENV, mode) => {
+    expect(loadConfigFor([], { NODE_ENV }).mode).toBe(mode);
+  });
+
   it('asks development for nothing', () => {
     expect(problemsOf(() => loadConfig({}))).toEqual([]);
   });

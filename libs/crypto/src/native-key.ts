@@ -126,6 +126,7 @@ export class NativeKey {
   ): Promise<number> {
     try {
       return await POOL_CALLS.run(
+        undefined,
         () =>
           new Promise<number>((resolve, reject) => {
             const keep = [...held];

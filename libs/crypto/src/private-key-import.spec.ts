@@ -53,7 +53,7 @@ describe('forms that are taken', () => {
     ['PKCS#8 of Ed25519', () => der(ed25519), () => ed25519],
     ['PEM with a comment and CRLF', () => `# mine\r\n${rsaPem().replaceAll('\n', '\r\n')}`, () => rsa],
   ])('%s', async (_, encoded, key) => {
-    const parsed = await parsePrivateKey(Buffer.from(encoded()));
+    const parsed = await parsePrivateKey('acme', Buffer.from(encoded()));
     expect(parsed.spki).toEqual(spkiOf(key()));
     expect(parsed.pkcs8.expose('test')).toEqual(der(key()));
     expect(parsed.fingerprint).toMatch(/^[0-9a-f]{64}$/);
@@ -64,7 +64,7 @@ describe('forms that are taken', () => {
   it('SEC 1 behind the EC PARAMETERS block that OpenSSL writes', async () => {
     const pem = openssl(['ecparam', '-name', 'secp384r1', '-genkey'], '');
     expect(pem.toString()).toContain('EC PARAMETERS');
-    expect((await parsePrivateKey(pem)).spec).toMatchObject({ algorithm: 'ECDSA', size: 384 });
+    expect((await parsePrivateKey('acme', pem)).spec).toMatchObject({ algorithm: 'ECDSA', size: 384 });
   });
 
   it.each(
@@ -82,7 +82,7 @@ describe('forms that are taken', () => {
       key.export({ type: 'sec1', format: 'der' }),
     );
     for (const encoded of [der(key), compressed, absent]) {
-      const parsed = await parsePrivateKey(encoded);
+      const parsed = await parsePrivateKey('acme', encoded);
       expect(parsed.spec).toBe(spec);
       expect(parsed.spki).toEqual(spkiOf(key));
       expect(
@@ -98,7 +98,7 @@ describe('forms that are taken', () => {
       .map((spec) => [spec.keyType, spec] as const),
   )('%s, where the runtime has it', async (keyType, spec) => {
     const { privateKey } = generateKeyPairSync(keyType as 'ed25519');
-    const parsed = await parsePrivateKey(der(privateKey));
+    const parsed = await parsePrivateKey('acme', der(privateKey));
     expect(parsed).toMatchObject({ spec, spki: spkiOf(privateKey) });
   });
 });
@@ -118,15 +118,15 @@ describe('encrypted keys', () => {
     ['scrypt', ['-scrypt']],
     ['DER', ['-outform', 'DER']],
   ])('open with their passphrase: %s', async (_, args) => {
-    const parsed = await parsePrivateKey(encrypt(...args), 'correct');
+    const parsed = await parsePrivateKey('acme', encrypt(...args), 'correct');
     expect(parsed.pkcs8.expose('test')).toEqual(der(ec));
   });
 
   it('demand a passphrase, and the right one', async () => {
     const pem = encrypt();
-    await expect(parsePrivateKey(pem)).rejects.toThrow(refused(/is encrypted: give its passphrase/));
+    await expect(parsePrivateKey('acme', pem)).rejects.toThrow(refused(/is encrypted: give its passphrase/));
     for (let i = 0; i < 600; i += 1) {
-      await expect(parsePrivateKey(encryptedFast, `wrong${i}`)).rejects.toThrow(
+      await expect(parsePrivateKey('acme', encryptedFast, `wrong${i}`)).rejects.toThrow(
         refused(/passphrase is wrong/),
       );
     }
@@ -138,18 +138,18 @@ describe('encrypted keys', () => {
     const key = scryptSync('correct', Buffer.alloc(8), 32, { N: 32768, r: 8, p: 1, maxmem: 2 ** 26 });
     const cipher = createCipheriv('aes-256-cbc', key, Buffer.alloc(16));
     const encrypted = scrypt(32768, 8, 1, Buffer.concat([cipher.update(der(ec)), cipher.final()]));
-    expect((await parsePrivateKey(encrypted, 'correct')).spki).toEqual(spkiOf(ec));
+    expect((await parsePrivateKey('acme', encrypted, 'correct')).spki).toEqual(spkiOf(ec));
   });
 
   it('may come with a passphrase though nothing is encrypted', async () => {
-    expect((await parsePrivateKey(der(ec), 'unused')).spki).toEqual(spkiOf(ec));
+    expect((await parsePrivateKey('acme', der(ec), 'unused')).spki).toEqual(spkiOf(ec));
   });
 
   it('derive 2,000,000 iterations while the event loop keeps turning', async () => {
     const pem = encrypt('-v2', 'aes-256-cbc', '-iter', '2000000');
     let pending = true;
     let turns = 0;
-    const parsed = parsePrivateKey(pem, 'correct').finally(() => (pending = false));
+    const parsed = parsePrivateKey('acme', pem, 'correct').finally(() => (pending = false));
     for (; pending; turns += 1) await new Promise((resolve) => setImmediate(resolve));
     expect((await parsed).spki).toEqual(spkiOf(ec));
     expect(turns).toBeGreaterThan(1000);
@@ -157,7 +157,9 @@ describe('encrypted keys', () => {
 
   it('are given up at the deadline', async () => {
     const pem = encrypt('-v2', 'aes-256-cbc', '-iter', '1000000');
-    await expect(parsePrivateKey(pem, 'correct', 1)).rejects.toThrow(refused(/took longer than 0.001 s/));
+    await expect(parsePrivateKey('acme', pem, 'correct', 1)).rejects.toThrow(
+      refused(/took longer than 0.001 s/),
+    );
   });
 
   it.each([
@@ -169,7 +171,7 @@ describe('encrypted keys', () => {
     ['PKCS#5 v1 schemes', ['-v1', 'PBE-SHA1-3DES'], /unsupported scheme/],
     ['a cipher that is none of PBES2', ['-v2', 'camellia-256-cbc'], /unsupported cipher/],
   ])('are refused with %s', async (_, args, reason) => {
-    await expect(parsePrivateKey(encrypt(...args), 'correct')).rejects.toThrow(refused(reason));
+    await expect(parsePrivateKey('acme', encrypt(...args), 'correct')).rejects.toThrow(refused(reason));
   });
 
   const scrypt = (n: number, r: number, p: number, ciphertext = Buffer.alloc(64)): Buffer => {
@@ -196,12 +198,12 @@ describe('encrypted keys', () => {
     ['scrypt of a cost that is no power of two', scrypt(16383, 8, 1), /impossible/],
     ['a key derivation nobody knows', pbes2('1.2.3.4', derSequence()), /key derivation \(1\.2\.3\.4\)/],
   ])('are refused before anything is derived: %s', async (_, encrypted, reason) => {
-    await expect(parsePrivateKey(encrypted, 'correct')).rejects.toThrow(refused(reason));
+    await expect(parsePrivateKey('acme', encrypted, 'correct')).rejects.toThrow(refused(reason));
   });
 
   it('are refused when encrypted the traditional way, saying how to convert', async () => {
     const pem = ec.export({ type: 'sec1', format: 'pem', cipher: 'aes-128-cbc', passphrase: 'correct' });
-    await expect(parsePrivateKey(Buffer.from(pem), 'correct')).rejects.toThrow(
+    await expect(parsePrivateKey('acme', Buffer.from(pem), 'correct')).rejects.toThrow(
       refused(/openssl pkcs8 -topk8/),
     );
   });
@@ -226,22 +228,24 @@ describe('what is no key', () => {
     ['DER with trailing bytes', () => Buffer.concat([der(ec), Buffer.of(0)]), /not readable/],
     ['DER cut short', () => der(ec).subarray(0, -1), /not readable/],
   ])('is refused: %s', async (_, encoded, reason) => {
-    await expect(parsePrivateKey(Buffer.from(encoded()))).rejects.toThrow(refused(reason));
+    await expect(parsePrivateKey('acme', Buffer.from(encoded()))).rejects.toThrow(refused(reason));
   });
 
   it('is refused with a passphrase longer than any', async () => {
-    await expect(parsePrivateKey(der(ec), 'x'.repeat(1025))).rejects.toThrow(refused(/longer than 1024/));
+    await expect(parsePrivateKey('acme', der(ec), 'x'.repeat(1025))).rejects.toThrow(
+      refused(/longer than 1024/),
+    );
   });
 
   it('is refused for every truncation and for many changed bytes, always as 400', async () => {
     const encoded = ed25519.export({ type: 'pkcs8', format: 'der' });
     for (let at = 0; at < encoded.length; at += 1) {
-      await expect(parsePrivateKey(encoded.subarray(0, at))).rejects.toThrow(refused(/./));
+      await expect(parsePrivateKey('acme', encoded.subarray(0, at))).rejects.toThrow(refused(/./));
     }
     for (let at = 0; at < 16; at += 1) {
       const damaged = Buffer.from(encoded);
       damaged[at]! ^= 0x55;
-      await expect(parsePrivateKey(damaged)).rejects.toThrow(refused(/./));
+      await expect(parsePrivateKey('acme', damaged)).rejects.toThrow(refused(/./));
     }
   });
 });
@@ -273,12 +277,12 @@ describe('RSA keys that are refused', () => {
     ['a number missing', () => pkcs1(numbers.slice(0, 8)), /not readable/],
     ['a number too many', () => pkcs1([...numbers, 1n]), /not readable/],
   ])('%s', async (_, encoded, reason, code) => {
-    await expect(parsePrivateKey(encoded())).rejects.toThrow(refused(reason, code));
+    await expect(parsePrivateKey('acme', encoded())).rejects.toThrow(refused(reason, code));
   });
 
   it('restricted to RSASSA-PSS', async () => {
     const { privateKey } = generateKeyPairSync('rsa-pss', { modulusLength: 2048 });
-    await expect(parsePrivateKey(der(privateKey))).rejects.toThrow(refused(/RSASSA-PSS/));
+    await expect(parsePrivateKey('acme', der(privateKey))).rejects.toThrow(refused(/RSASSA-PSS/));
   });
 });
 
@@ -338,7 +342,7 @@ describe('EC and other keys that are refused', () => {
       /algorithm 1\.2\.3 are not/,
     ],
   ])('%s', async (_, encoded, reason) => {
-    await expect(parsePrivateKey(encoded())).rejects.toThrow(refused(reason));
+    await expect(parsePrivateKey('acme', encoded())).rejects.toThrow(refused(reason));
   });
 
   it('Ed25519 with the public half of another key beside it', async () => {
@@ -350,27 +354,47 @@ describe('EC and other keys that are refused', () => {
         derElement(0x04, der(ed25519).subarray(-34)),
         derElement(0x81, Buffer.of(0), publicKey),
       );
-    await expect(parsePrivateKey(encode(other))).rejects.toThrow(refused(/does not belong/));
-    expect((await parsePrivateKey(encode(spkiOf(ed25519).subarray(-32)))).pkcs8.expose('test')).toEqual(
-      der(ed25519),
-    );
+    await expect(parsePrivateKey('acme', encode(other))).rejects.toThrow(refused(/does not belong/));
+    expect(
+      (await parsePrivateKey('acme', encode(spkiOf(ed25519).subarray(-32)))).pkcs8.expose('test'),
+    ).toEqual(der(ed25519));
   });
 
   it.skipIf(runtimeKeySpecs().some((spec) => spec.algorithm === 'ML_DSA'))(
     'ML-DSA where the runtime has none',
     async () => {
       const encoded = pkcs8Of(derSequence(derOid('2.16.840.1.101.3.4.3.17')), Buffer.alloc(34));
-      await expect(parsePrivateKey(encoded)).rejects.toThrow(
+      await expect(parsePrivateKey('acme', encoded)).rejects.toThrow(
         refused(/ML-DSA-44 needs a newer/, 'unsupported_by_engine'),
       );
     },
   );
 });
 
-it('refuses, rather than queues without end, when many keys come at once', async () => {
-  const outcomes = await Promise.allSettled(Array.from({ length: 40 }, () => parsePrivateKey(der(rsa))));
-  const codes = outcomes.map((one) =>
-    one.status === 'fulfilled' ? 'taken' : (one.reason as { code: string }).code,
-  );
-  expect(new Set(codes)).toEqual(new Set(['taken', 'unavailable']));
+describe('when many keys come at once', () => {
+  const settled = async (group: string, count: number): Promise<string[]> => {
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: count }, () => parsePrivateKey(group, der(ec))),
+    );
+    return outcomes.map((one) =>
+      one.status === 'fulfilled' ? 'taken' : (one.reason as { code: string }).code,
+    );
+  };
+
+  it('those of one group beyond its bound are refused, and nobody else’s', async () => {
+    const greedy = settled('greedy', 300);
+    expect(await settled('acme', 5)).toEqual(Array(5).fill('taken'));
+    const codes = await greedy;
+    expect(codes.filter((code) => code === 'rate_limited')).toHaveLength(300 - 257);
+    expect(codes.filter((code) => code === 'taken')).toHaveLength(257);
+  });
+
+  it('a group that comes late waits for one key of each other group, not for all of them', async () => {
+    const done: string[] = [];
+    const take = (group: string): Promise<unknown> =>
+      parsePrivateKey(group, der(ec)).then(() => done.push(group));
+    const greedy = Array.from({ length: 20 }, () => take('greedy'));
+    await Promise.all([...greedy, take('late')]);
+    expect(done.indexOf('late')).toBeLessThanOrEqual(2);
+  });
 });

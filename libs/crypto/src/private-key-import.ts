@@ -24,7 +24,7 @@ const MAX_PASSPHRASE = 1024;
 const DEADLINE_MS = 10_000;
 
 /** Deriving and prime checks hold a thread of the pool for a second; signing must find others free. */
-const IMPORTS = new ConcurrencyLimit(1, 32);
+const IMPORTS = new ConcurrencyLimit(1, 256);
 
 const signAsync = promisify<string | null, Buffer, KeyObject, Buffer>(sign);
 const verifyAsync = promisify<string | null, Buffer, KeyObject, Buffer, boolean>(verify);
@@ -85,10 +85,14 @@ async function parse(encoded: EncodedKey, passphrase: string | undefined): Promi
  * Runs the work when its turn comes and from then on waits no longer than the deadline. The work itself
  * cannot be stopped, but is bounded: it keeps its turn until it ends, and a late key is wiped.
  */
-async function inTurn(work: () => Promise<ParsedPrivateKey>, deadlineMs: number): Promise<ParsedPrivateKey> {
+async function inTurn(
+  group: string,
+  work: () => Promise<ParsedPrivateKey>,
+  deadlineMs: number,
+): Promise<ParsedPrivateKey> {
   let timer: NodeJS.Timeout | undefined;
   return new Promise<ParsedPrivateKey>((resolve, reject) => {
-    const parsed = IMPORTS.run(() => {
+    const parsed = IMPORTS.run(group, () => {
       timer = setTimeout(() => {
         parsed.then(({ pkcs8 }) => pkcs8.wipe()).catch(() => undefined);
         reject(invalidKey(`reading the private key took longer than ${deadlineMs / 1000} s`));
@@ -102,10 +106,11 @@ async function inTurn(work: () => Promise<ParsedPrivateKey>, deadlineMs: number)
 /**
  * Reads and checks a private key: PEM or DER; PKCS#8, PKCS#1, SEC 1, or PKCS#8 encrypted with PBES2 and
  * `passphrase`, which is ignored where nothing is encrypted. What takes long runs off the event loop. `bytes`
- * stay the caller's to wipe. Throws `AppError`: `invalid_key_material` with the reason,
- * `unsupported_by_engine` where no engine here holds such a key, `unavailable` when too many imports wait.
+ * stay the caller's to wipe. Groups (tenants) take turns. Throws `AppError`: `invalid_key_material` with the reason,
+ * `unsupported_by_engine` where no engine here holds such a key, `rate_limited` when too many of the group wait.
  */
 export async function parsePrivateKey(
+  group: string,
   bytes: Buffer,
   passphrase?: string,
   deadlineMs: number = DEADLINE_MS,
@@ -115,7 +120,7 @@ export async function parsePrivateKey(
     throw invalidKey(`the passphrase is longer than ${MAX_PASSPHRASE} characters`);
   }
   try {
-    return await inTurn(() => parse(encoded, passphrase), deadlineMs);
+    return await inTurn(group, () => parse(encoded, passphrase), deadlineMs);
   } catch (error) {
     throw error instanceof AppError ? error : invalidKey('the private key is not readable PEM or DER', error);
   }

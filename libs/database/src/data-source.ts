@@ -10,9 +10,22 @@ export interface DataSourceOptions {
 }
 
 /**
- * The connection settings every process shares. `synchronous_commit` is set here because an audit record
- * must be durable before its answer, whatever the server's default is.
+ * What every session of ours is set to. An audit record must be durable before its answer, whatever the server's
+ * default is. A peer that hangs in a transaction, or on a lock, must not hang the others: its session ends, or
+ * theirs give up.
  */
+const SETTINGS = {
+  synchronous_commit: 'on',
+  timezone: 'UTC',
+  client_min_messages: 'warning',
+  search_path: 'public',
+  lock_timeout: '5s',
+  idle_in_transaction_session_timeout: '10s',
+  tcp_keepalives_idle: '30',
+  tcp_keepalives_interval: '10',
+  tcp_keepalives_count: '3',
+};
+
 export const createDataSource = (options: DataSourceOptions): DataSource =>
   new DataSource({
     type: 'postgres',
@@ -26,8 +39,9 @@ export const createDataSource = (options: DataSourceOptions): DataSource =>
     logging: false,
     poolSize: options.poolSize,
     extra: {
-      options:
-        '-c synchronous_commit=on -c timezone=UTC -c client_min_messages=warning -c search_path=public',
+      options: Object.entries(SETTINGS)
+        .map(([name, value]) => `-c ${name}=${value}`)
+        .join(' '),
       connectionTimeoutMillis: 5_000,
       idleTimeoutMillis: 60_000,
       keepAlive: true,

@@ -15,6 +15,8 @@ export async function migrate(ownerUrl: string): Promise<string[]> {
     await dataSource.initialize();
     const lock = dataSource.createQueryRunner();
     try {
+      // Another process may be migrating for longer than a lock is waited for otherwise.
+      await lock.query('SET lock_timeout = 0');
       await lock.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
       return (await dataSource.runMigrations()).map((migration) => migration.name);
     } finally {

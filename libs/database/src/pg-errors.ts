@@ -21,10 +21,20 @@ export const isUniqueViolation = (error: unknown, constraint: string): boolean =
 /** SQLSTATE 57014: `statement_timeout` ran out. */
 export const isStatementTimeout = (error: unknown): boolean => pgCode(error) === '57014';
 
+/** SQLSTATE 22003: a number is beyond the range of its type. */
+export const isNumberOutOfRange = (error: unknown): boolean => pgCode(error) === '22003';
+
 /** Deadlock and serialization failures: the whole transaction may simply be run again. */
 export const isRetryable = (error: unknown): boolean => ['40001', '40P01'].includes(pgCode(error) ?? '');
 
-const UNREACHABLE = /^(08|57P0|53)|^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EHOSTUNREACH|EAI_AGAIN)/;
+/** Connection and resource errors; also 55P03 and 25P03: a lock, or a transaction, that was given up. */
+const UNREACHABLE = /^(08|57P0|53|55P03|25P03)|^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EHOSTUNREACH|EAI_AGAIN)/;
+
+/** What TypeORM says of the next statement of a transaction whose connection broke. */
+const BROKEN: ReadonlySet<string> = new Set([
+  'QueryRunnerAlreadyReleasedError',
+  'TransactionNotStartedError',
+]);
 
 /** Turns "the database cannot be reached" into `unavailable`; gives every other error back unchanged. */
 export function translatePgError(error: unknown): unknown {
@@ -34,7 +44,8 @@ export function translatePgError(error: unknown): unknown {
     /Connection terminated|timeout exceeded when trying to connect|Client has encountered|pool after calling end|is not established|not queryable/i.test(
       message,
     );
-  if (!UNREACHABLE.test(code) && !lost) return error;
+  const broken = error instanceof Error && BROKEN.has(error.name);
+  if (!UNREACHABLE.test(code) && !lost && !broken) return error;
   return new AppError('unavailable', {
     detail: 'The database is not reachable.',
     cause: error,

@@ -14,7 +14,7 @@ interface RoleRow {
 const QUERY = `
   SELECT r.rolname, r.rolsuper, r.rolbypassrls,
          EXISTS (SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-                  WHERE n.nspname = 'public' AND c.relkind = 'r' AND pg_has_role(r.oid, c.relowner, 'USAGE')) AS owns,
+                  WHERE n.nspname = 'public' AND c.relkind = 'r' AND pg_has_role(r.oid, c.relowner, 'MEMBER')) AS owns,
          COALESCE((SELECT pg_has_role(r.oid, s.oid, 'USAGE') FROM pg_roles s WHERE s.rolname = 'claviger_system'), false) AS inherits_system,
          COALESCE((SELECT pg_has_role(r.oid, s.oid, 'MEMBER') FROM pg_roles s WHERE s.rolname = 'claviger_system'), false) AS may_system,
          current_setting('server_version_num')::int AS version,

@@ -1,3 +1,4 @@
+export type { Answer } from './answer.js';
 export { AppError, type AppErrorOptions, type FieldError } from './app-error.js';
 export { systemClock, type Clock } from './clock.js';
 export { ERROR_TABLE, type ErrorCode, type ErrorLevel, type ErrorRow } from './error-table.js';

@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import { type SignatureRow, findSignatureRow, formatSignature, type KeySpec } from '#crypto';
 import { AppError, type RequestContext } from '#kernel';
 import * as x509 from '@peculiar/x509';
+import { parseDistinguishedName } from './distinguished-name.js';
 import type { KeyDirectory, StoredKey } from './key-directory.js';
 import { textFault } from './key-rules.js';
 import { requireFit } from './signature-request.js';
@@ -99,12 +100,14 @@ function parseSubject(text: string): x509.Name {
   const fault = textFault(text);
   if (fault) throw refuse('subject', fault);
   try {
-    const name = new x509.Name(text);
-    if (name.toJSON().length > 0) return name;
-  } catch {
-    // Whatever the parser has against it, it is no name.
+    return new x509.Name(parseDistinguishedName(text));
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw refuse(
+      'subject',
+      `${error.message}; a distinguished name (RFC 4514) is, for example, CN=example.org,O=Example`,
+    );
   }
-  throw refuse('subject', 'must be a distinguished name (RFC 4514), for example CN=example.org,O=Example');
 }
 
 function subjectAlternativeNames(input: CsrInput): x509.Extension[] {
@@ -126,7 +129,7 @@ function subjectAlternativeNames(input: CsrInput): x509.Extension[] {
       ),
     'host names',
   );
-  check('ip_addresses', input.ip_addresses, (v) => isIP(v) !== 0, 'IP addresses');
+  check('ip_addresses', input.ip_addresses, (v) => isIP(v) !== 0 && !v.includes('%'), 'IP addresses');
   check(
     'email_addresses',
     input.email_addresses,

@@ -10,6 +10,7 @@ import {
 import type { Database } from '#database';
 import { canImport, type Engine, type EngineRegistry } from '#engines';
 import { AppError, newKeyId, type RequestContext } from '#kernel';
+import { refuseNarrowed } from './key-visibility.js';
 import { viewKey, type KeyView } from './key-view.js';
 import { insertKey, type NewKey } from './key.repository.js';
 import type { KeyOrigin, Metadata } from './key.entity.js';
@@ -83,7 +84,7 @@ export class KeyCreationService {
     if (!canImport(engine)) {
       throw new AppError('unsupported_by_engine', { detail: 'This engine does not take private keys.' });
     }
-    const parsed = await parsePrivateKey(input.privateKey ?? Buffer.alloc(0), input.passphrase);
+    const parsed = await parsePrivateKey(ctx.tenantId, input.privateKey ?? Buffer.alloc(0), input.passphrase);
     try {
       requireSpec(engine, parsed.spec);
       const taken = await engine.importKey({ tenantId: ctx.tenantId, keyId }, parsed.spec, parsed.pkcs8);
@@ -141,13 +142,6 @@ export class KeyCreationService {
       });
       return viewKey(key);
     });
-  }
-}
-
-/** A narrowed token speaks for some existing keys; what it made it could not see. */
-function refuseNarrowed(ctx: RequestContext): void {
-  if (ctx.principal.narrowing) {
-    throw new AppError('forbidden', { detail: 'A token narrowed to some keys cannot make new ones.' });
   }
 }
 

@@ -1,4 +1,4 @@
-import type { AuditLog } from '#audit';
+import type { AuditAction, AuditLog } from '#audit';
 import { findKeySpec, fingerprintOf } from '#crypto';
 import type { Database, Transaction } from '#database';
 import type { EngineRegistry } from '#engines';
@@ -6,6 +6,7 @@ import { AppError, newKeyId, type RequestContext } from '#kernel';
 import { requireVersion } from './if-match.js';
 import type { KeyDirectory } from './key-directory.js';
 import { viewKey, type KeyView } from './key-view.js';
+import { refuseNarrowed } from './key-visibility.js';
 import { findHandle, getKey, insertKey, updateKey } from './key.repository.js';
 import type { KeyEntity } from './key.entity.js';
 import { engineKey, engineOf } from './stored-engine-key.js';
@@ -48,6 +49,7 @@ export class KeyLifecycleService {
 
   /** Makes a successor of the same kind and moves the aliases to it; the old key stays for verification. */
   async rotate(ctx: RequestContext, ref: string, ifMatch?: string): Promise<KeyView> {
+    refuseNarrowed(ctx);
     const { key: old } = await this.directory.get(ctx, ref);
     refuseRotation(old);
     const spec = findKeySpec(old.algorithm, old.size);
@@ -79,7 +81,9 @@ export class KeyLifecycleService {
         made.handle,
       );
       const successor = key.aliases.length > 0 ? await updateKey(tx, fresh, { aliases: key.aliases }) : fresh;
-      await this.#record(tx, ctx, 'kms.key.rotate', key, { rotated_to: keyId, fingerprint });
+      await this.#record(tx, ctx, 'kms.key.rotate', key, { rotated_to: keyId });
+      const origin = { algorithm, size, engine_id: engineId, fingerprint, rotated_from: key.keyId };
+      await this.#record(tx, ctx, 'kms.key.create', fresh, origin);
       return viewKey(successor);
     });
   }
@@ -91,7 +95,9 @@ export class KeyLifecycleService {
     ifMatch?: string,
   ): Promise<KeyView> {
     return this.database.transaction(ctx, async (tx) => {
-      if (state === 'disabled') await this.audit.awaitAnswers(tx, ctx.tenantId);
+      // Waiting for answers holds up the tenant's signatures: only where something is to be revoked.
+      const before = await getKey(tx, ctx, ref);
+      if (before.state !== state && state === 'disabled') await this.audit.awaitAnswers(tx, ctx.tenantId);
       const key = await getKey(tx, ctx, ref, { lock: true });
       requireVersion(ifMatch, key.version);
       if (key.state === state) return viewKey(key);
@@ -104,7 +110,7 @@ export class KeyLifecycleService {
   async #record(
     tx: Transaction,
     ctx: RequestContext,
-    action: 'kms.key.enable' | 'kms.key.disable' | 'kms.key.rotate' | 'kms.key.destroy',
+    action: AuditAction,
     key: KeyEntity,
     detail: Record<string, unknown>,
   ): Promise<void> {

@@ -1,11 +1,11 @@
 import type { AuditAction, AuditLog } from '#audit';
-import { formatSignature } from '#crypto';
+import { formatSignature, type KeySpec } from '#crypto';
 import type { EngineRegistry } from '#engines';
 import { AppError, type RequestContext } from '#kernel';
-import type { TenantKeys } from '#tenants';
+import type { TenantDirectory, TenantKeys } from '#tenants';
 import type { KeyDirectory, StoredKey } from './key-directory.js';
 import { textFault } from './key-rules.js';
-import { unknownKey } from './key.repository.js';
+import type { KeyEntity } from './key.entity.js';
 import type { LastUseRecorder } from './last-use-recorder.js';
 import {
   readSignatureRequest,
@@ -24,6 +24,14 @@ export interface BatchItem extends SignInput {
 
 export type BatchAnswer = { reference?: string } & ({ signature: string } | { err: string; code: string });
 
+/** A signature that is made and not yet recorded: it must not leave. */
+interface Made {
+  readonly key: KeyEntity;
+  readonly spec: KeySpec;
+  readonly request: SignatureRequest;
+  readonly signature: Buffer;
+}
+
 /** Signs with keys of the tenant. No signature leaves whose audit record is not durable. */
 export class SigningService {
   constructor(
@@ -32,6 +40,7 @@ export class SigningService {
     private readonly tenantKeys: TenantKeys,
     private readonly audit: AuditLog,
     private readonly lastUse: LastUseRecorder,
+    private readonly tenants: TenantDirectory,
   ) {}
 
   /**
@@ -40,23 +49,7 @@ export class SigningService {
    */
   async sign(ctx: RequestContext, ref: string, input: SignInput): Promise<string> {
     const request = readSignatureRequest(input);
-    const stored = await this.directory.get(ctx, ref);
-    const signature = await this.signWith(ctx, stored, request);
-    return signature.toString(request.format === 'jws' ? 'base64url' : 'base64');
-  }
-
-  /**
-   * Signs item by item; one that fails leaves the others alone. Answers are in the order of the items. Throws
-   * `validation_failed` for a reference that could not be echoed.
-   */
-  async signBatch(ctx: RequestContext, items: readonly BatchItem[]): Promise<BatchAnswer[]> {
-    refuseReferences(items);
-    return Promise.all(
-      items.map(async ({ key, reference, ...input }) => {
-        const answer = await this.#signItem(ctx, key, input);
-        return reference === undefined ? answer : { reference, ...answer };
-      }),
-    );
+    return toText(request, await this.signWith(ctx, await this.directory.get(ctx, ref), request));
   }
 
   /** Signs, records, and only then gives the signature, in the request's format. */
@@ -66,50 +59,108 @@ export class SigningService {
     request: SignatureRequest,
     action: AuditAction = 'kms.key.sign',
   ): Promise<Buffer> {
-    const { key, handle } = stored;
-    if (!key.hasPrivateKey || !handle)
+    const made = await this.#make(stored, request);
+    const [recorded = false] = await this.#record(ctx, [made], action);
+    if (!recorded) throw await this.#whyRefused(ctx, stored.key);
+    return formatSignature(made.signature, made.spec, request.format);
+  }
+
+  /**
+   * Signs item by item; one that fails leaves the others alone. Answers are in the order of the items. All
+   * signatures are made before the first is recorded, so that none waits, recorded and unanswered, for the others.
+   * Throws `validation_failed` for a reference that could not be echoed, and `unavailable`.
+   */
+  async signBatch(ctx: RequestContext, items: readonly BatchItem[]): Promise<BatchAnswer[]> {
+    refuseReferences(items);
+    const attempts = await Promise.all(items.map(({ key, ...input }) => this.#attempt(ctx, key, input)));
+    const made = attempts.filter((attempt): attempt is Made => !(attempt instanceof AppError));
+    const recorded = await this.#record(ctx, made, 'kms.key.sign');
+    const refused = new Set(made.filter((_, index) => !recorded[index]));
+    return Promise.all(
+      attempts.map(async (attempt, index) => {
+        const reference = items[index]?.reference;
+        const failure =
+          attempt instanceof AppError
+            ? attempt
+            : refused.has(attempt)
+              ? await this.#whyRefused(ctx, attempt.key)
+              : undefined;
+        const answer = failure
+          ? { err: failure.detail, code: failure.code }
+          : { signature: written(attempt as Made) };
+        return reference === undefined ? answer : { reference, ...answer };
+      }),
+    );
+  }
+
+  async #attempt(ctx: RequestContext, ref: string, input: SignInput): Promise<Made | AppError> {
+    try {
+      const request = readSignatureRequest(input);
+      return await this.#make(await this.directory.get(ctx, ref), request);
+    } catch (error) {
+      if (error instanceof AppError) return error;
+      throw error;
+    }
+  }
+
+  async #make({ key, handle }: StoredKey, request: SignatureRequest): Promise<Made> {
+    if (!key.hasPrivateKey || !handle) {
       throw new AppError('key_state', { detail: 'The key has no private part.' });
+    }
     requireFit(request.row, key);
     if (key.state !== 'enabled') throw new AppError('key_state', { detail: 'The key is disabled.' });
     const { row, type, data } = request;
     const saltLength = typeof request.saltLength === 'number' ? request.saltLength : undefined;
     const target = engineKey(key, handle);
-    const made = await engineOf(this.engines, key).sign(target, { row, type, data, saltLength });
+    const signature = await engineOf(this.engines, key).sign(target, { row, type, data, saltLength });
+    return { key, spec: target.spec, request, signature };
+  }
+
+  /** Whether each was recorded; records of one request are pushed in one turn, so that they are committed together. */
+  async #record(ctx: RequestContext, made: readonly Made[], action: AuditAction): Promise<boolean[]> {
     const { auditMac } = await this.tenantKeys.of(ctx.tenantId);
-    const recorded = await this.audit.appendGated(ctx, key.keyId, {
-      action,
-      outcome: 'success',
-      detail: {
-        algorithm: row.name,
-        message_type: type,
-        message_mac: auditMac(data),
-        signature_mac: auditMac(made),
-      },
-    });
-    if (!recorded) throw await this.#whyRefused(ctx, key.keyId, key.tenantId);
-    this.lastUse.note(key.tenantId, key.keyId);
-    return formatSignature(made, target.spec, request.format);
-  }
-
-  async #signItem(ctx: RequestContext, ref: string, input: SignInput): Promise<BatchAnswer> {
-    try {
-      return { signature: await this.sign(ctx, ref, input) };
-    } catch (error) {
-      if (!(error instanceof AppError) || error.row.status >= 500) throw error;
-      return { err: error.detail, code: error.code };
+    const recorded = await Promise.all(
+      made.map(({ key, request: { row, type, data }, signature }) =>
+        this.audit.appendGated(ctx, key.keyId, {
+          action,
+          outcome: 'success',
+          detail: {
+            algorithm: row.name,
+            message_type: type,
+            message_mac: auditMac(data),
+            signature_mac: auditMac(signature),
+          },
+        }),
+      ),
+    );
+    for (const [index, { key }] of made.entries()) {
+      if (recorded[index]) this.lastUse.note(key.tenantId, key.keyId);
     }
+    return recorded;
   }
 
-  async #whyRefused(ctx: RequestContext, keyId: string, tenantId: string): Promise<AppError> {
+  /** The gate told that key or tenant were not enabled when the record was to be written. */
+  async #whyRefused(ctx: RequestContext, { tenantId, keyId }: KeyEntity): Promise<AppError> {
     this.directory.evict(tenantId, keyId);
-    const { key } = await this.directory.get(ctx, keyId).catch((error: unknown) => {
-      throw error instanceof AppError && error.code === 'not_found' ? unknownKey() : error;
-    });
-    return key.state === 'enabled'
-      ? new AppError('tenant_unavailable', { detail: 'The tenant is suspended.' })
-      : new AppError('key_state', { detail: 'The key is disabled.' });
+    this.tenants.evict(tenantId);
+    try {
+      const { key } = await this.directory.get(ctx, keyId);
+      if (key.state !== 'enabled') return new AppError('key_state', { detail: 'The key is disabled.' });
+    } catch (error) {
+      if (error instanceof AppError) return error;
+      throw error;
+    }
+    return (await this.tenants.stateOf(tenantId)) === 'active'
+      ? new AppError('key_state', { detail: 'The key was disabled while it was to sign.' })
+      : new AppError('tenant_unavailable', { detail: 'The tenant is suspended.' });
   }
 }
+
+const toText = ({ format }: SignatureRequest, signature: Buffer): string =>
+  signature.toString(format === 'jws' ? 'base64url' : 'base64');
+
+const written = ({ request, spec, signature }: Made): string =>
+  toText(request, formatSignature(signature, spec, request.format));
 
 function refuseReferences(items: readonly BatchItem[]): void {
   for (const [index, { reference = '' }] of items.entries()) {

@@ -1,6 +1,6 @@
 import type { AuditLog } from '#audit';
-import { newSecretKey, type RootWrapper } from '#crypto';
-import { isUniqueViolation, type Database } from '#database';
+import { constantTimeEqual, newSecretKey, type RootWrapper } from '#crypto';
+import { isUniqueViolation, type Database, type Transaction } from '#database';
 import { AppError, isTenantId, type RequestContext } from '#kernel';
 import { kekBinding } from './kek-binding.js';
 import { TenantKekEntity } from './tenant-kek.entity.js';
@@ -42,11 +42,7 @@ export class TenantService {
     try {
       return await this.database.system('tenant create', async (tx) => {
         const { rootId, wrapped } = this.root.wrap(kekBinding(id, 1), kek);
-        // The ring may have got this root a moment ago, before anybody registered it.
-        await tx.query('INSERT INTO root_key (id, check_value) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING', [
-          rootId,
-          this.root.checkValue(rootId),
-        ]);
+        await this.#requireKnownRoot(tx, rootId);
         await tx.manager.insert(TenantEntity, { id, state: 'active', version: 1 });
         await tx.manager.insert(TenantKekEntity, { tenantId: id, version: 1, rootId, wrapped });
         await this.audit.appendIn(tx, ctx, id, { action: 'platform.tenant.create', outcome: 'success' });
@@ -95,7 +91,9 @@ export class TenantService {
   async #switch(ctx: RequestContext, id: string, state: TenantState): Promise<TenantView> {
     if (!isTenantId(id)) throw unknownTenant();
     return this.database.system(`tenant ${state}`, async (tx) => {
-      if (state === 'suspended') await this.audit.awaitAnswers(tx, id);
+      // Waiting for answers holds up the tenant's signatures: only where something is to be revoked.
+      const before = await tx.manager.findOneBy(TenantEntity, { id });
+      if (before && before.state !== state && state === 'suspended') await this.audit.awaitAnswers(tx, id);
       const [tenant] = await tx.manager.find(TenantEntity, {
         where: { id },
         lock: { mode: 'pessimistic_write' },
@@ -107,6 +105,26 @@ export class TenantService {
       const action = state === 'suspended' ? 'platform.tenant.suspend' : 'platform.tenant.resume';
       await this.audit.appendIn(tx, ctx, id, { action, outcome: 'success' });
       return viewTenant(await tx.manager.findOneByOrFail(TenantEntity, { id }));
+    });
+  }
+
+  /**
+   * The ring may have got the root a moment ago, before anybody registered it; or have other bytes than the others'
+   * under its name, and then nobody else could open what it wraps. Throws `unavailable`.
+   */
+  async #requireKnownRoot(tx: Transaction, rootId: string): Promise<void> {
+    const checkValue = this.root.checkValue(rootId);
+    await tx.query('INSERT INTO root_key (id, check_value) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING', [
+      rootId,
+      checkValue,
+    ]);
+    const [known] = await tx.query<{ check_value: Buffer }>(
+      'SELECT check_value FROM root_key WHERE id = $1',
+      [rootId],
+    );
+    if (known && constantTimeEqual(known.check_value, checkValue)) return;
+    throw new AppError('unavailable', {
+      detail: 'The root key ring of this process is not that of the database.',
     });
   }
 }

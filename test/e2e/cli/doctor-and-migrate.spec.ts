@@ -16,7 +16,7 @@ const undoNewest = async (): Promise<void> => {
     'DROP FUNCTION audit_append(smallint, boolean, text[], text[], text[])',
     'DROP POLICY audit_gate ON tenant',
     'DROP POLICY audit_gate ON kms_key',
-    'DROP TABLE audit_checkpoint, audit_event, audit_head',
+    'DROP TABLE audit_checkpoint, audit_signed, audit_event, audit_head',
     `DELETE FROM schema_migration WHERE name = '${NEWEST.name}'`,
   );
 };

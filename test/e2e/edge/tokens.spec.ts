@@ -1,6 +1,7 @@
 import { createPublicKey } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TestApp, type Answer } from '../../harness/app.js';
+import { withClient } from '../platform/database-access.js';
 import { OutsideIssuer, makeKey, sign } from './outside-issuer.js';
 
 const KEYS = '/api/kms/v1/keys';
@@ -139,6 +140,21 @@ describe('a token', () => {
     expect([status, body.code]).toEqual([403, 'forbidden']);
     const granted = await powerful.mint({ org: 'acme', scope: 'platform:admin' });
     expect((await app.call('GET', '/api/platform/v1/tenants', { token: granted })).status).toBe(200);
+  });
+
+  it('that claims more than its issuer may is in the platform’s audit log, not in that of the tenant it names', async () => {
+    const claims = [{ tenant: 'globex' }, { tenant: 'nobody' }, { scope: 'platform:admin' }];
+    for (const [index, claim] of claims.entries()) {
+      const headers = { 'x-request-id': `overreach-${index}` };
+      const token = await issuer.mint(claim);
+      expect((await app.call('GET', KEYS, { token, headers })).status).toBe(403);
+    }
+    const { rows } = await withClient(app.installation.database.ownerUrl, (owner) =>
+      owner.query<{ tenant_id: string; action: string }>(
+        `SELECT tenant_id, action FROM audit_event WHERE request_id LIKE 'overreach-%'`,
+      ),
+    );
+    expect(rows).toEqual(claims.map(() => ({ tenant_id: '_platform', action: 'access.denied' })));
   });
 
   it('within the skew of the clocks is still good, and not beyond', async () => {

@@ -3,6 +3,8 @@ import { Installation } from '../../harness/app.js';
 
 interface Trap {
   readonly text: string;
+  /** Seen first, where that matters. */
+  after?: string;
   /** Whether the database still gets what contains `text`; its answer is lost in either case. */
   readonly forward: boolean;
   readonly sprung: () => void;
@@ -52,8 +54,8 @@ export class DatabaseProxy {
     this.#isCut = false;
   }
 
-  /** Cuts when a process sends what contains `text`; resolves when that has happened. */
-  cutAt(text: string, options: { forward: boolean }): Promise<void> {
+  /** Cuts when a process sends what contains `text`, and before it `after`; resolves when that has happened. */
+  cutAt(text: string, options: { forward: boolean; after?: string }): Promise<void> {
     return new Promise((sprung) => {
       this.#trap = { text, ...options, sprung };
     });
@@ -85,7 +87,8 @@ export class DatabaseProxy {
 
   #forward(bytes: Buffer, database: Socket): void {
     const trap = this.#trap;
-    if (!trap || !bytes.includes(trap.text)) return void database.write(bytes);
+    if (trap?.after !== undefined && bytes.includes(trap.after)) trap.after = undefined;
+    if (!trap || trap.after !== undefined || !bytes.includes(trap.text)) return void database.write(bytes);
     this.#trap = undefined;
     const spring = (): void => {
       this.cut();

@@ -5,6 +5,7 @@ import type { Config } from '#config';
 import { AppError, newRequestId } from '#kernel';
 import type { Logger, Metrics } from '#observability';
 import { excessOf } from './json-bounds.js';
+import { serveOneAtATime } from './one-at-a-time.js';
 import { PROBLEM_MEDIA_TYPE, toProblem } from './problem.js';
 import { toAppError } from './to-app-error.js';
 
@@ -154,6 +155,7 @@ export function createFastifyAdapter(config: Config, logger: Logger, metrics: Me
   });
   const fastify = adapter.getInstance<FastifyInstance>();
   readJsonOnly(fastify);
+  serveOneAtATime(fastify);
   observe(fastify, metrics);
   endConnections(fastify);
   return adapter;

@@ -23,5 +23,13 @@ export function importInput(body: ImportKeyDto): ImportKeyInput {
     });
   }
   const { name, tags, metadata, passphrase, engine_id } = body;
-  return { name, tags, metadata, passphrase, privateKey, publicKey, engineId: engine_id ?? undefined };
+  return {
+    name,
+    tags: tags ?? undefined,
+    metadata: metadata ?? undefined,
+    passphrase: passphrase ?? undefined,
+    privateKey,
+    publicKey,
+    engineId: engine_id ?? undefined,
+  };
 }

@@ -7,7 +7,11 @@ import { Public } from '../edge/permission.decorator.js';
 
 const LOOPBACK: ReadonlySet<string | undefined> = new Set(['127.0.0.1', '::1', '::ffff:127.0.0.1']);
 
-/** /metrics on the main port, to loopback peers only; a proxy on this machine is told by its headers. */
+/**
+ * /metrics on the main port, to loopback peers only. A proxy on this machine is such a peer, and is told from others
+ * only where it adds a forwarding header, which not every proxy does unless told to: it must not forward this path, or
+ * CLAVIGER_METRICS_PORT be set.
+ */
 @Controller('metrics')
 export class MetricsController {
   constructor(private readonly metrics: Metrics) {}

@@ -22,6 +22,14 @@ describe('listingError', () => {
     expect(error).toMatchObject({ code: 'invalid_filter', detail: expect.not.stringContaining('secret') });
   });
 
+  it('says invalid_filter of a number that PostgreSQL finds out of range, where there is a filter', () => {
+    const error = { driverError: { code: '22003' } };
+    for (const conditions of [plain, withPath]) {
+      expect(listingError(error, conditions)).toMatchObject({ code: 'invalid_filter' });
+    }
+    expect(listingError(error, [])).toBe(error);
+  });
+
   it('blames no filter that has no path', () => {
     const error = { code: '22P02' };
     expect(listingError(error, plain)).toBe(error);

@@ -1,11 +1,11 @@
 import { AppError } from '#kernel';
-import { isStatementTimeout } from '../pg-errors.js';
+import { isNumberOutOfRange, isStatementTimeout } from '../pg-errors.js';
 import type { Condition } from './condition.js';
 import { isBadJsonPathError } from './json-path-error.js';
 
 /**
  * What a failed statement with these conditions means to the caller: `filter_too_costly` when it ran out of
- * time, `invalid_filter` when PostgreSQL refused a path in it; every other error comes back unchanged.
+ * time, `invalid_filter` when PostgreSQL refused a path or a number in it; every other error comes back unchanged.
  */
 export function listingError(error: unknown, conditions: readonly Condition[]): unknown {
   if (isStatementTimeout(error)) {
@@ -17,6 +17,12 @@ export function listingError(error: unknown, conditions: readonly Condition[]): 
   if (conditions.some(({ operator }) => operator === 'jsonpath') && isBadJsonPathError(error)) {
     return new AppError('invalid_filter', {
       detail: 'PostgreSQL does not accept the SQL/JSON path of operator jsonpath.',
+      cause: error,
+    });
+  }
+  if (conditions.length > 0 && isNumberOutOfRange(error)) {
+    return new AppError('invalid_filter', {
+      detail: 'A number in the filter is beyond the range of numbers.',
       cause: error,
     });
   }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isNumberLiteral, utcDate } from './literals.js';
+import { isNumberLiteral, isNumberSyntax, utcDate } from './literals.js';
 
 describe('utcDate', () => {
   it.each([
@@ -50,14 +50,42 @@ describe('utcDate', () => {
 });
 
 describe('isNumberLiteral', () => {
-  it.each(['0', '-0', '5', '5.0', '1e2', '1E+2', '-1.5e-3', '9007199254740993'])('takes %s', (text) => {
+  it.each([
+    '0',
+    '-0',
+    '5',
+    '5.0',
+    '1e2',
+    '1E+2',
+    '-1.5e-3',
+    '9007199254740993',
+    '5e-400',
+    `0.${'1'.repeat(38)}`,
+  ])('takes %s', (text) => {
     expect(isNumberLiteral(text)).toBe(true);
+  });
+
+  it('takes JavaScript’s own spelling of every double', () => {
+    const double = fc.double({ noNaN: true, noDefaultInfinity: true });
+    fc.assert(fc.property(double, (value) => expect(isNumberLiteral(String(value))).toBe(true)));
+    for (const edge of [Number.MAX_VALUE, Number.MIN_VALUE, -Number.MAX_VALUE]) {
+      expect(isNumberLiteral(String(edge))).toBe(true);
+    }
+  });
+
+  it.each([
+    ...['1e-20000', '-1e-20000', '0e99999999999', '0e-99999999999', '1e-99999999999', '5e-401', '0e401'],
+    ...[`0.${'1'.repeat(39)}`, '1'.repeat(41), `1e${'0'.repeat(40)}1`],
+  ])('refuses %s, which is beyond what a filter compares with, yet written like a number', (text) => {
+    expect(isNumberLiteral(text)).toBe(false);
+    expect(isNumberSyntax(text)).toBe(true);
   });
 
   it.each(['', ' 5', '5 ', '05', '+5', '.5', '5.', '1e', 'NaN', 'Infinity', '1e999', '0x10', '1_000', '٥'])(
     'refuses %j',
     (text) => {
       expect(isNumberLiteral(text)).toBe(false);
+      expect(isNumberSyntax(text)).toBe(text === '1e999');
     },
   );
 });

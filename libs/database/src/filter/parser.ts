@@ -2,7 +2,7 @@ import { AppError } from '#kernel';
 import type { Condition } from './condition.js';
 import type { FilterField, FilterFields } from './filter-field.js';
 import { FILTER_LIMITS } from './filter-limits.js';
-import { isNumberLiteral, utcDate } from './literals.js';
+import { NUMBER_EXPECTED, isNumberLiteral, utcDate } from './literals.js';
 import { OPERATORS, operatorNames, type OperandKind, type Operator } from './operators.js';
 import { Tokenizer, type NameToken } from './tokenizer.js';
 
@@ -119,7 +119,7 @@ function readOperand(tokens: Tokenizer, kind: OperandKind): string[] {
     throw tokens.fault(at, 'expected nothing, true or false');
   }
   const value = tokens.value();
-  if (kind === 'number' && !isNumberLiteral(value)) throw tokens.fault(at, 'expected a finite number');
+  if (kind === 'number' && !isNumberLiteral(value)) throw tokens.fault(at, NUMBER_EXPECTED);
   if (kind === 'boolean' && value !== 'true' && value !== 'false') {
     throw tokens.fault(at, 'expected true or false');
   }

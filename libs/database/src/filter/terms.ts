@@ -1,6 +1,6 @@
 import type { Condition } from './condition.js';
 import { FILTER_LIMITS } from './filter-limits.js';
-import { isNumberLiteral } from './literals.js';
+import { isNumberSyntax } from './literals.js';
 
 /** A collision-resistant digest as printable text, e.g. SHA-256 in hex. */
 export type TermHash = (text: string) => string;
@@ -54,5 +54,5 @@ export function conditionTerm({ field, path, operator, operand }: Condition): st
   const value = operand[0] ?? '';
   if (field.kind === 'list' && operator === 'ct') return field.term?.(value);
   if (field.kind !== 'json' || operator !== 'eq') return undefined;
-  return isNumberLiteral(value) && String(Number(value)) !== value ? undefined : field.term?.(path, value);
+  return isNumberSyntax(value) && String(Number(value)) !== value ? undefined : field.term?.(path, value);
 }

@@ -69,7 +69,7 @@ export class SoftwareEngine implements ImportingEngine {
 
   async generate(ref: EngineKeyRef, spec: KeySpec): Promise<EngineKey> {
     if (!runtimeKeySpecs().includes(spec)) throw unsupported(spec);
-    const { pkcs8, spki } = await generateKey(spec);
+    const { pkcs8, spki } = await generateKey(ref.tenantId, spec);
     try {
       return await this.#seal(ref, pkcs8, spki);
     } finally {
