@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto';
 import type { TestApp } from './app.js';
-import { KmsCaller, keyPath } from './kms-caller.js';
+import { type KmsCaller, keyPath } from './kms-caller.js';
 import { plantKey, type PlantedKey } from './planted-keys.js';
 
 /** Engines that the keys are of. */

@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 import { once } from 'node:events';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from './eventually.js';
 import type { HttpAnswer, HttpClient } from './http-client.js';
 import type { Program } from './program.js';
@@ -40,11 +40,12 @@ async function signsWith(client: HttpClient, keyId: string): Promise<boolean> {
 describe('the end of the program', () => {
   let stage: Stage;
 
-  beforeEach(async () => {
+  beforeAll(async () => {
     // Enough for a slow machine to make the keys that it was asked for.
     stage = await Stage.open({ CLAVIGER_SHUTDOWN_GRACE_S: '120' });
   });
-  afterEach(() => stage.close());
+  afterEach(() => stage.endAll());
+  afterAll(() => stage.close());
 
   it.each<[string, (program: Program) => void]>([
     ['SIGTERM to npm alone', (program) => process.kill(program.npmPid, 'SIGTERM')],

@@ -2,9 +2,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 const POLL_MS = 20;
 
+const late = (withinMs: number, what: string | (() => string)): Error =>
+  new Error(`not within ${withinMs / 1_000} s: ${typeof what === 'string' ? what : what()}`);
+
 /** Asks until the answer is neither undefined nor false, and gives it. Throws, saying what was waited for, after `withinMs`. */
 export async function eventually<T>(
-  what: string,
+  what: string | (() => string),
   probe: () => T | undefined | false | Promise<T | undefined | false>,
   withinMs = 30_000,
 ): Promise<T> {
@@ -12,19 +15,23 @@ export async function eventually<T>(
   for (;;) {
     const answer = await probe();
     if (answer !== undefined && answer !== false) return answer;
-    if (performance.now() > deadline) throw new Error(`not within ${withinMs / 1_000} s: ${what}`);
+    if (performance.now() > deadline) throw late(withinMs, what);
     await delay(POLL_MS);
   }
 }
 
 /** The promise's result, or an error that says what was waited for. The promise itself goes on. */
-export async function within<T>(withinMs: number, what: string, promise: Promise<T>): Promise<T> {
+export async function within<T>(
+  withinMs: number,
+  what: string | (() => string),
+  promise: Promise<T>,
+): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`not within ${withinMs / 1_000} s: ${what}`)), withinMs);
+  const deadline = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(late(withinMs, what)), withinMs);
   });
   try {
-    return await Promise.race([promise, late]);
+    return await Promise.race([promise, deadline]);
   } finally {
     clearTimeout(timer);
   }

@@ -37,7 +37,7 @@ export class Program {
     let over = false;
     void this.#ended.then(() => (over = true));
     await eventually(
-      `the program listens\n${this.printed}`,
+      () => `the program listens\n${this.printed}`,
       () => {
         if (over) throw new Error(`the program ended instead of listening\n${this.printed}`);
         return this.#pid !== undefined;
@@ -68,7 +68,7 @@ export class Program {
 
   /** How npm ended. Rejects where it does not in time. */
   ended(withinMs = 60_000): Promise<{ exitCode: number | null; signal: NodeJS.Signals | null }> {
-    return within(withinMs, `the program ends\n${this.printed}`, this.#ended);
+    return within(withinMs, () => `the program ends\n${this.printed}`, this.#ended);
   }
 
   /** Ends it as a service manager does, and waits. */

@@ -84,8 +84,8 @@ export class Stage {
   }
 
   /** Ends what is left, however it got there: what has to do with this fresh folder was started here. */
-  async close(): Promise<void> {
-    for (const client of this.#clients) client.close();
+  async endAll(): Promise<void> {
+    for (const client of this.#clients.splice(0)) client.close();
     for (const { pid } of processesOn(this.dataDir)) {
       try {
         process.kill(pid, 'SIGKILL');
@@ -94,6 +94,10 @@ export class Stage {
       }
     }
     await this.isDeserted();
+  }
+
+  async close(): Promise<void> {
+    await this.endAll();
     this.removeFolder();
   }
 }

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createPublicKey, verify } from 'node:crypto';
 import { createServer, type AddressInfo } from 'node:net';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { processesOn } from './process-census.js';
 import { mustRun } from './run-command.js';
 import { Stage } from './stage.js';
@@ -9,10 +9,11 @@ import { Stage } from './stage.js';
 describe('npm start', () => {
   let stage: Stage;
 
-  beforeEach(async () => {
+  beforeAll(async () => {
     stage = await Stage.open();
   });
-  afterEach(() => stage.close());
+  afterEach(() => stage.endAll());
+  afterAll(() => stage.close());
 
   it('prints where it listens, its API page, its process, and a line for the shell that makes a key', async () => {
     const program = await stage.start();

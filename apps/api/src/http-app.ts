@@ -30,11 +30,18 @@ export async function createHttpApp(
   });
   app.useGlobalFilters(new ProblemFilter(new Refusals(services.audit, services.tenants)));
   app.useGlobalPipes(createValidationPipe());
-  SwaggerModule.setup('docs', app, () => buildOpenApi(app), {
-    jsonDocumentUrl: 'openapi.json',
-    yamlDocumentUrl: 'docs/openapi.yaml',
-    customSiteTitle: 'Claviger API',
-  });
+  describeApi(app);
   await app.init();
   return app;
+}
+
+/** The description is made once and kept as text: anyone may ask for it, and Nest would render it for every request. */
+function describeApi(app: NestFastifyApplication): void {
+  const document = buildOpenApi(app);
+  const text = JSON.stringify(document);
+  SwaggerModule.setup('docs', app, document, { raw: false, customSiteTitle: 'Claviger API' });
+  app
+    .getHttpAdapter()
+    .getInstance()
+    .get('/openapi.json', (_request, reply) => reply.type('application/json; charset=utf-8').send(text));
 }

@@ -75,7 +75,7 @@ export class GatedAppender {
     if (this.#nextIsReady()) this.#wake();
   }
 
-  #isReady = (record: PendingRecord): boolean =>
+  readonly #isReady = (record: PendingRecord): boolean =>
     record.gateKeyId === null || !(this.#holds.has(record.tenantId) || this.#revoked.has(record.tenantId));
 
   #nextIsReady(): boolean {

@@ -47,12 +47,12 @@ export class ConcurrencyLimit {
 
   /** Takes the next task of the group whose turn it is, which then stands behind the others. */
   #next(): (() => void) | undefined {
-    for (const [group, queue] of this.#waiting) {
-      const next = queue.shift();
-      this.#waiting.delete(group);
-      if (queue.length > 0) this.#waiting.set(group, queue);
-      return next;
-    }
-    return undefined;
+    const [first] = this.#waiting;
+    if (!first) return undefined;
+    const [group, queue] = first;
+    const next = queue.shift();
+    this.#waiting.delete(group);
+    if (queue.length > 0) this.#waiting.set(group, queue);
+    return next;
   }
 }

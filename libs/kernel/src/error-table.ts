@@ -161,7 +161,7 @@ export const ERROR_TABLE = Object.freeze(
       429,
       'Too many requests',
       'warn',
-      'The request rate is over the limit. Wait for `Retry-After` seconds.',
+      'The request rate is over the limit, or too much slow work of this tenant (imports, RSA keys) is waiting already. Wait for `Retry-After` seconds.',
     ),
     headers_too_large: row(431, 'Headers too large', 'info', 'The request headers exceed the limit.'),
     internal: row(

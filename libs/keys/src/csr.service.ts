@@ -1,4 +1,3 @@
-import { isIP } from 'node:net';
 import { type SignatureRow, findSignatureRow, formatSignature, type KeySpec } from '#crypto';
 import { AppError, type RequestContext } from '#kernel';
 import * as x509 from '@peculiar/x509';
@@ -8,15 +7,12 @@ import { textFault } from './key-rules.js';
 import { requireFit } from './signature-request.js';
 import type { SigningService } from './signing.service.js';
 import { engineKey } from './stored-engine-key.js';
+import { alternativeNamesExtension, type AlternativeNames } from './subject-alternative-names.js';
 
-export interface CsrInput {
-  /** Distinguished name, RFC 4514. */
+export interface CsrInput extends AlternativeNames {
+  /** Distinguished name in the text form of RFC 4514; encoded in the order in which it is written. */
   readonly subject: string;
   readonly algorithm?: string;
-  readonly dns_names?: readonly string[];
-  readonly ip_addresses?: readonly string[];
-  readonly email_addresses?: readonly string[];
-  readonly uris?: readonly string[];
 }
 
 const WEB_CURVES: Readonly<Record<string, string | undefined>> = {
@@ -49,7 +45,7 @@ export class CsrService {
   /** PEM. Throws `validation_failed`, `invalid_algorithm`, `unsupported_by_engine`, and as signing does. */
   async create(ctx: RequestContext, ref: string, input: CsrInput): Promise<string> {
     const name = parseSubject(input.subject);
-    const extensions = subjectAlternativeNames(input);
+    const extensions = alternativeNamesExtension(input);
     const asked = input.algorithm === undefined ? undefined : findSignatureRow(input.algorithm);
     if (input.algorithm !== undefined && !asked) {
       throw new AppError('invalid_algorithm', { detail: 'The signature algorithm is unknown.' });
@@ -100,50 +96,17 @@ function parseSubject(text: string): x509.Name {
   const fault = textFault(text);
   if (fault) throw refuse('subject', fault);
   try {
-    return new x509.Name(parseDistinguishedName(text));
+    const name = new x509.Name(parseDistinguishedName(text));
+    name.toArrayBuffer();
+    return name;
   } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
+    // What the parser lets pass and the encoder does not is the caller's doing as well.
+    const reason = error instanceof SyntaxError ? error.message : 'cannot be encoded';
     throw refuse(
       'subject',
-      `${error.message}; a distinguished name (RFC 4514) is, for example, CN=example.org,O=Example`,
+      `${reason}; a distinguished name (RFC 4514) is, for example, CN=example.org,O=Example`,
     );
   }
-}
-
-function subjectAlternativeNames(input: CsrInput): x509.Extension[] {
-  const check = (
-    path: string,
-    list: readonly string[] | undefined,
-    ok: (value: string) => boolean,
-    what: string,
-  ): void => {
-    if (list?.every(ok) === false) throw refuse(path, `must be ${what}`);
-  };
-  const ascii = (value: string): boolean => /^[\x21-\x7e]+$/.test(value);
-  check(
-    'dns_names',
-    input.dns_names,
-    (v) =>
-      /^(?:\*\.)?(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.)*[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?$/.test(
-        v,
-      ),
-    'host names',
-  );
-  check('ip_addresses', input.ip_addresses, (v) => isIP(v) !== 0 && !v.includes('%'), 'IP addresses');
-  check(
-    'email_addresses',
-    input.email_addresses,
-    (v) => ascii(v) && /^[^@]+@[^@]+$/.test(v),
-    'mail addresses',
-  );
-  check('uris', input.uris, (v) => ascii(v) && URL.canParse(v), 'absolute URIs');
-  const names = [
-    ...(input.dns_names ?? []).map((value) => ({ type: 'dns', value }) as const),
-    ...(input.ip_addresses ?? []).map((value) => ({ type: 'ip', value }) as const),
-    ...(input.email_addresses ?? []).map((value) => ({ type: 'email', value }) as const),
-    ...(input.uris ?? []).map((value) => ({ type: 'url', value }) as const),
-  ];
-  return names.length > 0 ? [new x509.SubjectAlternativeNameExtension(names)] : [];
 }
 
 function webAlgorithm(row: SignatureRow, spec: KeySpec): Record<string, unknown> {

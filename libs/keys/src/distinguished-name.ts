@@ -1,4 +1,4 @@
-import type { JsonName } from '@peculiar/x509';
+import { Name, type JsonName } from '@peculiar/x509';
 
 type StringType = 'printableString' | 'ia5String' | 'utf8String';
 
@@ -14,6 +14,7 @@ const ATTRIBUTES: ReadonlyMap<string, AttributeRow> = new Map(
   Object.entries<AttributeRow>({
     cn: { oid: '2.5.4.3' },
     sn: { oid: '2.5.4.4' },
+    surname: { oid: '2.5.4.4' },
     serialnumber: { oid: '2.5.4.5', only: 'printableString' },
     c: { oid: '2.5.4.6', only: 'printableString', form: /^[A-Za-z]{2}$/ },
     l: { oid: '2.5.4.7' },
@@ -24,6 +25,7 @@ const ATTRIBUTES: ReadonlyMap<string, AttributeRow> = new Map(
     t: { oid: '2.5.4.12' },
     title: { oid: '2.5.4.12' },
     g: { oid: '2.5.4.42' },
+    gn: { oid: '2.5.4.42' },
     givenname: { oid: '2.5.4.42' },
     i: { oid: '2.5.4.43' },
     initials: { oid: '2.5.4.43' },
@@ -34,6 +36,12 @@ const ATTRIBUTES: ReadonlyMap<string, AttributeRow> = new Map(
     emailaddress: { oid: '1.2.840.113549.1.9.1', only: 'ia5String' },
   }),
 );
+
+/** Bounds, so that making a name takes no time worth mentioning: of all attributes, and of the characters of each. */
+const MAX_ATTRIBUTES = 20;
+const MAX_VALUE_LENGTH = 255;
+
+type Attribute = JsonName[number];
 
 const OID = /^(?:[01]\.[1-3]?\d|2\.(?:0|[1-9]\d{0,8}))(?:\.(?:0|[1-9]\d{0,8})){1,30}$/;
 const CHARACTERS: Readonly<Record<'printableString' | 'ia5String', RegExp>> = {
@@ -47,22 +55,36 @@ const PLAIN = /[^"+,;<>\\]+/y;
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /**
- * Reads a distinguished name in the text form of RFC 4514, in the order in which it is written; white space around
- * separators is passed over. Throws `SyntaxError` with the reason; values in hex (`#04…`) are refused too.
+ * Reads a distinguished name in the text form of RFC 4514, in the order in which it is written; spaces around
+ * separators are passed over. Throws `SyntaxError` with the reason; values in hex (`#04…`) are refused too.
  */
 export function parseDistinguishedName(text: string): JsonName {
-  const name: Record<string, Record<string, string>[]>[] = [];
+  const name: Map<string, Attribute>[] = [];
+  let count = 0;
   let at = 0;
   for (let separator = ','; separator !== ''; separator = text[at++] ?? '') {
     const equals = text.indexOf('=', at);
     if (equals === -1) throw new SyntaxError('lacks an = after an attribute type');
-    const row = findAttribute(text.slice(at, equals).trim());
+    if ((count += 1) > MAX_ATTRIBUTES)
+      throw new SyntaxError(`must have at most ${MAX_ATTRIBUTES} attributes`);
+    const row = findAttribute(text.slice(at, equals).replace(/^ +| +$/g, ''));
     const { value, end } = readValue(text, equals + 1);
-    if (separator === ',') name.push({});
-    (name.at(-1)![row.oid] ??= []).push({ [stringType(row, value)]: value });
+    if (separator === ',') name.push(new Map());
+    const together = name.at(-1)!;
+    if (together.has(row.oid)) throw new SyntaxError('must not join an attribute type with itself by +');
+    together.set(row.oid, { [row.oid]: [{ [stringType(row, value)]: value }] } as unknown as Attribute);
     at = end;
   }
-  return name as unknown as JsonName;
+  return name.map((together) => join([...together.values()]));
+}
+
+/** Attributes joined by + are a SET, which DER has in the order of its encoded elements (X.690 §11.6). */
+function join(attributes: readonly Attribute[]): Attribute {
+  const [first = {}, ...more] = attributes;
+  if (more.length === 0) return first;
+  const encoded = attributes.map((one) => ({ one, der: Buffer.from(new Name([one]).toArrayBuffer()) }));
+  const sorted = encoded.sort((a, b) => Buffer.compare(a.der, b.der));
+  return Object.assign({}, ...sorted.map(({ one }) => one)) as Attribute;
 }
 
 function findAttribute(type: string): AttributeRow {
@@ -82,8 +104,8 @@ function readValue(text: string, start: number): { value: string; end: number } 
     if (whole === undefined) {
       const [plain] = match(PLAIN, text, at);
       if (plain === undefined) throw new SyntaxError(`must have ${text[at]} written as \\${text[at]}`);
-      if (value === '' && plain.startsWith('#')) throw new SyntaxError('must not have a value in hex');
-      value += value === '' ? plain.trimStart() : plain;
+      if (value === '' && /^ *#/.test(plain)) throw new SyntaxError('must not have a value in hex');
+      value += value === '' ? plain.replace(/^ +/, '') : plain;
       at += plain.length;
     } else {
       value += special ?? decode(hex ?? '');
@@ -91,8 +113,11 @@ function readValue(text: string, start: number): { value: string; end: number } 
       at += whole.length;
     }
   }
-  value = value.slice(0, kept) + value.slice(kept).trimEnd();
+  value = value.slice(0, kept) + value.slice(kept).replace(/ +$/, '');
   if (value === '') throw new SyntaxError('must not have an empty value');
+  if ([...value].length > MAX_VALUE_LENGTH) {
+    throw new SyntaxError(`must have values of at most ${MAX_VALUE_LENGTH} characters`);
+  }
   return { value, end: at };
 }
 

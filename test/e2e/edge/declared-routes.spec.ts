@@ -55,7 +55,7 @@ describe('routes and what they ask for', () => {
   /** Starts Nest with the edge of the product around other controllers; gives every route that came to be. */
   async function boot(module: Parameters<typeof NestFactory.create>[0]): Promise<RouteOptions[]> {
     const logger = createLogger({ level: 'silent' });
-    const adapter: FastifyAdapter = await createFastifyAdapter(app.config, logger, app.services.metrics);
+    const adapter: FastifyAdapter = createFastifyAdapter(app.config, logger, app.services.metrics);
     const fastify = adapter.getInstance<FastifyInstance>();
     const routes: RouteOptions[] = [];
     guardRoutes(fastify, app.services);

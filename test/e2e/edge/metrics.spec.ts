@@ -50,7 +50,8 @@ describe('/metrics', () => {
     ['forwarded', 'for=127.0.0.1'],
     ['via', '1.1 proxy'],
   ])('is no route for who comes through a proxy, told by %s: %s', async (name, value) => {
-    for (const env of [{}, { CLAVIGER_TRUST_PROXY: '127.0.0.1' }]) {
+    const environments: Record<string, string>[] = [{}, { CLAVIGER_TRUST_PROXY: '127.0.0.1' }];
+    for (const env of environments) {
       app = await TestApp.start({ env });
       const headers = { [name]: value, 'x-request-id': 'probe' };
       const hidden = await app.call('GET', '/metrics', { headers });

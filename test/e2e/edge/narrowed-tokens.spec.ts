@@ -70,7 +70,8 @@ describe('a token narrowed to one key', () => {
             headers: { 'x-request-id': 'probe' },
           });
         const unknown = strip(await call(UNKNOWN_ID));
-        expect(unknown).toMatchObject({ status: 404 });
+        // What makes a new key is refused before any is looked for.
+        expect(unknown).toMatchObject({ status: operation.operationId === 'rotateKey' ? 403 : 404 });
         for (const ref of [hidden.key_id, 'alias-hidden', hidden.pkcs11_uri]) {
           expect([operation.operationId, strip(await call(ref))]).toEqual([operation.operationId, unknown]);
         }

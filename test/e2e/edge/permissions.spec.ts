@@ -1,7 +1,7 @@
 import { request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PERMISSIONS } from '#kernel';
-import { TestApp } from '../../harness/app.js';
+import { TestApp, type Answer } from '../../harness/app.js';
 import { fill, readOperations, type Operation } from './api-surface.js';
 
 /** Each would be refused for its own sake, were the caller let in. */
@@ -23,14 +23,13 @@ describe('every route', () => {
     operation: Operation,
     token: string | undefined,
     body = MALFORMED[0],
-  ): Promise<Answered> {
+  ): Promise<Answer> {
     const sendsBody = operation.method !== 'GET' && body !== undefined;
     return app.call(operation.method, fill(operation, UNKNOWN_ID), {
       token,
       ...(sendsBody && { raw: body.raw, headers: { 'content-type': body.contentType } }),
     });
   }
-  type Answered = Awaited<ReturnType<TestApp['call']>>;
 
   beforeAll(async () => {
     app = await TestApp.start();

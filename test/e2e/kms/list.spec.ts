@@ -173,7 +173,13 @@ describe('GET /keys', () => {
 
     it('200 with whatever it carries, given again in any of its spellings or not', async () => {
       const next = ids(await get({ bookmark }));
-      for (const query of [QUERY, { filter: 'name[contains]a' }, { sort_by: 'name' }, { limit: '2' }]) {
+      const spellings: Record<string, string>[] = [
+        QUERY,
+        { filter: 'name[contains]a' },
+        { sort_by: 'name' },
+        { limit: '2' },
+      ];
+      for (const query of spellings) {
         expect(ids(await get({ ...query, bookmark }))).toBe(next);
       }
     });

@@ -1,5 +1,5 @@
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
-import { Installation } from '../../harness/app.js';
+import type { Installation } from '../../harness/app.js';
 
 interface Trap {
   readonly text: string;

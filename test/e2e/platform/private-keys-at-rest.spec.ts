@@ -149,6 +149,24 @@ describe('a private key in the database', () => {
     expect((await withFreshProcess((fresh) => sign(fresh, 'globex', id))).status).toBe(200);
   });
 
+  it('never signs in a batch either, and the log says why', async () => {
+    const [mine, other] = [await create('acme'), await create('acme')];
+    const genuine = await handleOf(other.key_id);
+    await setHandle(other.key_id, await handleOf(mine.key_id));
+    await withFreshProcess(async (fresh) => {
+      const item = { algorithm: 'ECDSA_SHA_256', message: MESSAGE.toString('base64') };
+      const { status, text } = await fresh.call('POST', `${KEYS}/batch/sign`, {
+        token: tokens.acme,
+        body: [{ key: other.key_id, ...item }],
+      });
+      expect([200, 500]).toContain(status);
+      expect(text).toContain('"internal"');
+      expect(text).not.toContain('"signature"');
+      expect(fresh.logs.join('')).toMatch(/do not open: wrong key, wrong binding or changed/);
+    });
+    await setHandle(other.key_id, genuine);
+  });
+
   it('never signs with a bit of it changed, wherever that is', async () => {
     const { key_id: id } = await create('acme');
     const genuine = await handleOf(id);

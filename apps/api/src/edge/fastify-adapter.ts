@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import type { Config } from '#config';
 import { AppError, newRequestId } from '#kernel';
 import type { Logger, Metrics } from '#observability';
-import { excessOf } from './json-bounds.js';
+import { readJsonOnly } from './json-body.js';
 import { serveOneAtATime } from './one-at-a-time.js';
 import { PROBLEM_MEDIA_TYPE, toProblem } from './problem.js';
 import { toAppError } from './to-app-error.js';
@@ -102,34 +102,6 @@ class EdgeAdapter extends FastifyAdapter {
     const translate = (error: Error, request: FastifyRequest, reply: FastifyReply): unknown =>
       (handler as (...args: unknown[]) => unknown)(toAppError(error), request, reply);
     return super.setErrorHandler(translate as never);
-  }
-}
-
-/** JSON is the one media type that is read. An empty body is none, whatever its header says. */
-function readJsonOnly(fastify: FastifyInstance): void {
-  const parse = fastify.getDefaultJsonParser('error', 'error');
-  fastify.removeAllContentTypeParsers();
-  fastify.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
-    if (body === '') return done(null, undefined);
-    const excess = excessOf(body as string);
-    if (excess) return done(new AppError('validation_failed', { detail: `The body ${excess}.` }));
-    return parse(request, body as string, (error, value) =>
-      done(error && (isJson(body as string) ? forbiddenMember() : error), value),
-    );
-  });
-}
-
-const forbiddenMember = (): AppError =>
-  new AppError('malformed_request', {
-    detail: 'The body has a forbidden member: __proto__ or constructor.prototype.',
-  });
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
   }
 }
 

@@ -24,6 +24,12 @@ const refuse = (errors: readonly FieldError[]): AppError =>
     errors,
   });
 
+/** A member named as something that objects inherit would, on an instance, hide what the validator looks for. */
+function refuseInherited(value: unknown): void {
+  const inherited = Object.keys(value ?? {}).filter((name) => name in Object.prototype);
+  if (inherited.length > 0) throw refuse(inherited.map((path) => ({ path, message: 'is unknown' })));
+}
+
 /**
  * Takes bodies as they were sent. Nest's own pipe runs class-transformer over them, which drops, at any depth and
  * without a word, members named as something that objects inherit (`constructor`, `toString`).
@@ -31,14 +37,14 @@ const refuse = (errors: readonly FieldError[]): AppError =>
 class InputPipe extends ValidationPipe {
   override async transform(value: unknown, metadata: ArgumentMetadata): Promise<unknown> {
     const { type, metatype } = metadata;
-    if (type !== 'body' || !metatype || !this.toValidate(metadata)) return super.transform(value, metadata);
+    const isInput = type === 'body' || type === 'query';
+    if (!isInput || !metatype || !this.toValidate(metadata)) return super.transform(value, metadata);
+    refuseInherited(value);
+    if (type === 'query') return super.transform(value, metadata);
     const body = value ?? {};
     if (typeof body !== 'object' || Array.isArray(body)) {
       throw refuse([{ path: 'body', message: 'must be an object' }]);
     }
-    // On an instance, such a member would hide what the validator looks for.
-    const inherited = Object.keys(body).filter((name) => name in Object.prototype);
-    if (inherited.length > 0) throw refuse(inherited.map((path) => ({ path, message: 'is unknown' })));
     const input = Object.assign(new metatype() as object, body);
     const problems = await validate(input, this.validatorOptions);
     if (problems.length > 0) throw this.exceptionFactory(problems);

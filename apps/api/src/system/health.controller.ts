@@ -4,11 +4,16 @@ import { Database } from '#database';
 import { Public } from '../edge/permission.decorator.js';
 import { ApiProblem } from '../edge/problems.decorator.js';
 import { HealthDto } from './health.dto.js';
+import { Readiness } from './readiness.js';
 
 @ApiTags('system')
 @Controller('health')
 export class HealthController {
-  constructor(private readonly database: Database) {}
+  readonly #readiness: Readiness;
+
+  constructor(database: Database) {
+    this.#readiness = new Readiness(() => database.ping());
+  }
 
   @Get('live')
   @Public()
@@ -27,7 +32,7 @@ export class HealthController {
   @ApiOkResponse({ type: HealthDto })
   @ApiProblem(503)
   async ready(): Promise<HealthDto> {
-    await this.database.ping();
+    await this.#readiness.check();
     return { status: 'ok' };
   }
 }

@@ -131,6 +131,32 @@ describe('filters on PostgreSQL', () => {
     },
   );
 
+  it('finds numbers at the ends of their range, however they are spelt, and takes larger ones for text', async () => {
+    const [row] = KEY_ROWS as [KeyRow];
+    const values = [1e308, 5e-324, '1e-20000', '0e99999999999'];
+    await database.actFor('edges');
+    for (const [n, a] of values.entries()) {
+      await database.insert('edges', { ...row, key_id: `key-${n}`, metadata: { a } });
+    }
+    const found = async (operator: string, value: string): Promise<string[]> => {
+      const request = { ...listing(`metadata.a[${operator}]${value}`), tenantId: 'edges' };
+      const scanned = ids(await database.run(scanQuery(KEYS, request)));
+      expect(ids((await listPage<KeyRow>(database, KEYS, request)).rows)).toEqual(scanned);
+      return scanned;
+    };
+    for (const operator of ['eq', 'in']) {
+      expect(await found(operator, '1e308')).toEqual(['key-0']);
+      expect(await found(operator, '1e+308')).toEqual(['key-0']);
+      expect(await found(operator, `1${'0'.repeat(308)}`)).toEqual(['key-0']);
+      expect(await found(operator, '5e-324')).toEqual(['key-1']);
+      expect(await found(operator, '1e-20000')).toEqual(['key-2']);
+      expect(await found(operator, '0e99999999999')).toEqual(['key-3']);
+      expect(await found(operator, '1e-99999999999')).toEqual([]);
+    }
+    expect(await found('gt', '1e-400')).toEqual(['key-0', 'key-1']);
+    await database.actFor('t1');
+  });
+
   it('has operands for each operator that some rows meet and others do not', () => {
     const oneSided = CASES.filter(({ target, operator, operand }) => {
       const counts = operands(operand).map(
