@@ -4,6 +4,8 @@ interface RoleRow {
   rolname: string;
   rolsuper: boolean;
   rolbypassrls: boolean;
+  /** Whether it can become, by SET ROLE, a role that row-level security does not hold for. */
+  may_bypass: boolean;
   owns: boolean;
   inherits_system: boolean;
   may_system: boolean;
@@ -13,6 +15,7 @@ interface RoleRow {
 
 const QUERY = `
   SELECT r.rolname, r.rolsuper, r.rolbypassrls,
+         EXISTS (SELECT 1 FROM pg_roles o WHERE (o.rolsuper OR o.rolbypassrls) AND pg_has_role(r.oid, o.oid, 'MEMBER')) AS may_bypass,
          EXISTS (SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
                   WHERE n.nspname = 'public' AND c.relkind = 'r' AND pg_has_role(r.oid, c.relowner, 'MEMBER')) AS owns,
          COALESCE((SELECT pg_has_role(r.oid, s.oid, 'USAGE') FROM pg_roles s WHERE s.rolname = 'claviger_system'), false) AS inherits_system,
@@ -30,6 +33,10 @@ export async function applicationRoleProblems(dataSource: DataSource): Promise<s
   say(role.version < 150_000, 'PostgreSQL 15 or newer is needed');
   say(role.rolsuper, `role ${role.rolname} is a superuser; row-level security would not hold`);
   say(role.rolbypassrls, `role ${role.rolname} has BYPASSRLS; row-level security would not hold`);
+  say(
+    role.may_bypass && !role.rolsuper && !role.rolbypassrls,
+    `role ${role.rolname} is a member of a superuser or BYPASSRLS role; row-level security would not hold`,
+  );
   say(
     role.owns && !role.rolsuper,
     `role ${role.rolname} owns tables; use the application role, not the owner`,

@@ -98,7 +98,8 @@ export class SigningService {
       const request = readSignatureRequest(input);
       return await this.#make(await this.directory.get(ctx, ref), request);
     } catch (error) {
-      if (error instanceof AppError) return error;
+      // What nobody meant fails the batch, of which nothing is recorded yet, and is logged.
+      if (error instanceof AppError && error.code !== 'internal') return error;
       throw error;
     }
   }

@@ -100,6 +100,16 @@ describe('the keys of an issuer', () => {
     expect(await statusOf(await issuer.mint({}, second))).toBe(200);
   });
 
+  it('that are found to be withdrawn take with them what they had signed, however fresh it is remembered', async () => {
+    const remembered = await byUrl.mint({}, first);
+    expect(await statusOf(remembered)).toBe(200);
+    server.answers = [second];
+    passS(31);
+    expect(await statusOf(remembered)).toBe(200);
+    expect(await statusOf(await byUrl.mint({}, second))).toBe(200);
+    expect(await statusOf(remembered)).toBe(401);
+  });
+
   it('that tokens make up do not make us ask the issuer again and again', async () => {
     expect(await statusOf(await byUrl.mint({}, first))).toBe(200);
     passS(31);

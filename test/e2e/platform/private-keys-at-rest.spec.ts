@@ -126,6 +126,21 @@ describe('a private key in the database', () => {
     await expectNoSignature('acme', other.key_id);
   });
 
+  it('never signs for another key id, though that is the same key, imported anew', async () => {
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
+    const body = { name: 'again', private_key: Buffer.from(pem).toString('base64') };
+    const importIt = async (): Promise<string> =>
+      (await app.call<Key>('POST', `${KEYS}/import`, { token: tokens.acme, body })).body.key_id;
+    const first = await importIt();
+    const handle = await handleOf(first);
+    expect((await app.call('DELETE', `${KEYS}/${first}`, { token: tokens.acme })).status).toBe(200);
+    const second = await importIt();
+    expect((await withFreshProcess((fresh) => sign(fresh, 'acme', second))).status).toBe(200);
+    await setHandle(second, handle);
+    await expectNoSignature('acme', second);
+  });
+
   it('never signs for another tenant that its row is moved to, not even with its tenant’s key', async () => {
     const { key_id: id } = await create('globex');
     for (const table of ['kms_key', 'key_handle']) {

@@ -34,18 +34,25 @@ export function guardRoutes(fastify: FastifyInstance, deps: AccessDependencies):
   fastify.decorateRequest('ctx', null);
   fastify.addHook('onRoute', requireDeclaration);
   fastify.addHook('onRequest', async (request, reply) => {
-    const { permission } = accessOf(request.routeOptions.config);
+    const { permission, query } = accessOf(request.routeOptions.config);
     if (request.is404 || !permission) return;
     try {
       const principal = await identify(request, deps);
       const { tenantId } = principal;
       request.ctx = { tenantId, principal, requestId: request.id, answer: new HttpAnswer(reply) };
       await authorize(request.ctx, permission, deps);
+      if (!query) refuseQuery(request.query as object);
     } catch (error) {
       if (error instanceof AppError) deps.metrics.refusals.inc({ code: error.code });
       throw error;
     }
   });
+}
+
+/** A parameter that nobody reads would be passed over: `?pending_window_days=7` would destroy a key at once. */
+function refuseQuery(query: object): void {
+  const errors = Object.keys(query).map((name) => ({ path: name.slice(0, 128), message: 'is unknown' }));
+  if (errors[0]) throw new AppError('validation_failed', { detail: `${errors[0].path} is unknown.`, errors });
 }
 
 /** Addresses are counted only while the caller is unknown, so that a proxy's many known callers are not one. */

@@ -7,12 +7,17 @@ import type { Permission } from '#kernel';
 export interface RouteAccess {
   readonly permission?: Permission;
   readonly public?: true;
+  /** Set where the route reads query parameters; elsewhere any is refused by name, never passed over. */
+  readonly query?: true;
 }
 
 /** The one permission a route needs. A route with neither this nor `Public` does not start. */
-export const RequirePermission = (permission: Permission): MethodDecorator =>
+export const RequirePermission = (
+  permission: Permission,
+  access: Pick<RouteAccess, 'query'> = {},
+): MethodDecorator =>
   applyDecorators(
-    RouteConfig({ permission } satisfies RouteAccess),
+    RouteConfig({ permission, ...access } satisfies RouteAccess),
     ApiBearerAuth(),
     ApiExtension('x-permission', permission),
   );

@@ -19,7 +19,7 @@ export class InventoryController {
   ) {}
 
   @Get('stats')
-  @RequirePermission('kms:keys:read')
+  @RequirePermission('kms:keys:read', { query: true })
   @ApiOperation({ operationId: 'getStats', summary: 'How many keys there are, by engine and algorithm' })
   @ApiOkResponse({ type: StatsDto })
   @ApiProblems(400)

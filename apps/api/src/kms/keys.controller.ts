@@ -64,7 +64,7 @@ export class KeysController {
   ) {}
 
   @Get()
-  @RequirePermission('kms:keys:read')
+  @RequirePermission('kms:keys:read', { query: true })
   @ApiOperation({ operationId: 'listKeys', summary: 'List keys, filtered and by bookmark' })
   @ApiOkResponse({ type: KeyPageDto })
   @ApiProblems(400)

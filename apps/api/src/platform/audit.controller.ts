@@ -14,7 +14,7 @@ export class AuditController {
   constructor(private readonly audit: AuditQueryService) {}
 
   @Get()
-  @RequirePermission('audit:read')
+  @RequirePermission('audit:read', { query: true })
   @ApiOperation({ operationId: 'listAudit', summary: "The tenant's own audit log, filtered and by bookmark" })
   @ApiOkResponse({ type: AuditPageDto })
   @ApiProblems(400)

@@ -19,7 +19,7 @@ export class TenantsController {
   ) {}
 
   @Get()
-  @RequirePermission('platform:admin')
+  @RequirePermission('platform:admin', { query: true })
   @ApiOperation({ operationId: 'listTenants', summary: 'List tenants in the order of their ids' })
   @ApiOkResponse({ type: TenantPageDto })
   @ApiProblems(400)
