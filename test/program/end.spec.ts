@@ -6,7 +6,7 @@ import type { HttpAnswer, HttpClient } from './http-client.js';
 import type { Program } from './program.js';
 import { Stage } from './stage.js';
 
-/** One more than are made at a time: when the first is done, none of the others has just begun to be. */
+/** Two are made at a time, in the order of a second each: when the first is there, some are not even begun. */
 const REQUESTS = 5;
 
 /** Asks for keys that take long to make; resolves when the first is there, with all answers to come. */

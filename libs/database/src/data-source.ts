@@ -1,3 +1,4 @@
+import pg from 'pg';
 import { DataSource, type EntitySchema } from 'typeorm';
 import { MIGRATIONS } from '#migrations';
 
@@ -7,6 +8,17 @@ export interface DataSourceOptions {
   /** Shown in pg_stat_activity. */
   readonly applicationName: string;
   readonly entities?: readonly (EntitySchema | (new () => object))[];
+}
+
+/**
+ * A connection whose loss is told to whoever uses it, and never ends the process: between the pool and its next user
+ * nobody listens, and an `error` that nobody listens to is thrown.
+ */
+class ListeningClient extends pg.Client {
+  constructor(config?: string | pg.ClientConfig) {
+    super(config);
+    this.on('error', () => undefined);
+  }
 }
 
 /**
@@ -39,6 +51,7 @@ export const createDataSource = (options: DataSourceOptions): DataSource =>
     logging: false,
     poolSize: options.poolSize,
     extra: {
+      Client: ListeningClient,
       options: Object.entries(SETTINGS)
         .map(([name, value]) => `-c ${name}=${value}`)
         .join(' '),
