@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from './eventually.js';
 import type { HttpClient } from './http-client.js';
-import { processesOn, type RunningProcess } from './process-census.js';
+import { killNow, processesOn, type RunningProcess } from './process-census.js';
 import { Stage } from './stage.js';
 
 const KEYS = '/api/kms/v1/keys';
@@ -75,15 +75,6 @@ async function forEach<T>(all: Iterable<T>, check: (one: T) => Promise<void>): P
   await Promise.all(Array.from({ length: 16 }, worker));
 }
 
-/** Those that the first kill took along are gone by the time it is their turn. */
-function killIfThere(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
-  }
-}
-
 describe('kill -9 amid 200 concurrent creates and signs', () => {
   let stage: Stage;
   let checkpoints: string;
@@ -107,7 +98,7 @@ describe('kill -9 amid 200 concurrent creates and signs', () => {
         Array.from({ length: CLIENTS }, (_, n) => work(client, keyId, n % 2 === 0, answered)),
       );
       await Promise.race([busy, eventually('enough is answered', () => count() - start >= before, 60_000)]);
-      for (const pid of victims(program.pid, stage.dataDir)) killIfThere(pid);
+      killNow(victims(program.pid, stage.dataDir));
       await busy;
       await program.ended();
     }

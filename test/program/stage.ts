@@ -3,7 +3,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { makeDataFolder } from '../../libs/database/test/data-folder.js';
 import { eventually } from './eventually.js';
 import { HttpClient } from './http-client.js';
-import { processesOn } from './process-census.js';
+import { killNow, processesOn } from './process-census.js';
 import { Program } from './program.js';
 import { mustRun, runCommand, type Finished } from './run-command.js';
 
@@ -86,13 +86,7 @@ export class Stage {
   /** Ends what is left, however it got there: what has to do with this fresh folder was started here. */
   async endAll(): Promise<void> {
     for (const client of this.#clients.splice(0)) client.close();
-    for (const { pid } of processesOn(this.dataDir)) {
-      try {
-        process.kill(pid, 'SIGKILL');
-      } catch {
-        // It has ended meanwhile.
-      }
-    }
+    killNow(processesOn(this.dataDir).map(({ pid }) => pid));
     await this.isDeserted();
   }
 
