@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from './eventually.js';
 import type { HttpClient } from './http-client.js';
-import { killNow, processesOn, type RunningProcess } from './process-census.js';
+import { isDatabase, killNow, processesOn } from './process-census.js';
 import { Stage } from './stage.js';
 
 const KEYS = '/api/kms/v1/keys';
@@ -25,9 +25,6 @@ const ROUNDS: [number, (server: number, dataDir: string) => number[]][] = [
     ],
   ],
 ];
-
-const isDatabase = ({ command }: RunningProcess): boolean =>
-  command.startsWith('postgres') || command.includes('/bin/postgres ');
 
 /** What was answered, by the ids that its requests bore. */
 interface Answered {

@@ -29,6 +29,10 @@ export function processesOn(folder: string): RunningProcess[] {
   return found;
 }
 
+/** Whether it is of PostgreSQL. */
+export const isDatabase = ({ command }: RunningProcess): boolean =>
+  command.startsWith('postgres') || command.includes('/bin/postgres ');
+
 /** Resident memory of a process, in MiB. */
 export function residentMiB(pid: number): number {
   const kib = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];

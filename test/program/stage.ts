@@ -3,7 +3,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { makeDataFolder } from '../../libs/database/test/data-folder.js';
 import { eventually } from './eventually.js';
 import { HttpClient } from './http-client.js';
-import { killNow, processesOn } from './process-census.js';
+import { isDatabase, killNow, processesOn, type RunningProcess } from './process-census.js';
 import { Program } from './program.js';
 import { mustRun, runCommand, type Finished } from './run-command.js';
 
@@ -86,8 +86,13 @@ export class Stage {
   /** Ends what is left, however it got there: what has to do with this fresh folder was started here. */
   async endAll(): Promise<void> {
     for (const client of this.#clients.splice(0)) client.close();
-    killNow(processesOn(this.dataDir).map(({ pid }) => pid));
-    await this.isDeserted();
+    const kill = (list: RunningProcess[]): void => killNow(list.map(({ pid }) => pid));
+    // A database ends with its server; killed, it would leave its shared memory behind.
+    kill(processesOn(this.dataDir).filter((one) => !isDatabase(one)));
+    await this.isDeserted().catch((error: unknown) => {
+      kill(processesOn(this.dataDir));
+      throw error;
+    });
   }
 
   async close(): Promise<void> {
