@@ -1,6 +1,14 @@
 import { TenantsAndRoots1763700000000 } from './1763700000000-tenants-and-roots.js';
 import { Keys1763700001000 } from './1763700001000-keys.js';
 import { Audit1763700002000 } from './1763700002000-audit.js';
+import { KeyMatches1763700003000 } from './1763700003000-key-matches.js';
+import { KeyCounts1763700004000 } from './1763700004000-key-counts.js';
 
 /** Every migration, oldest first. A new one is added at the end; a merged one is never edited. */
-export const MIGRATIONS = [TenantsAndRoots1763700000000, Keys1763700001000, Audit1763700002000] as const;
+export const MIGRATIONS = [
+  TenantsAndRoots1763700000000,
+  Keys1763700001000,
+  Audit1763700002000,
+  KeyMatches1763700003000,
+  KeyCounts1763700004000,
+] as const;

@@ -12,11 +12,12 @@ const NEWEST = MIGRATIONS.at(-1)!;
 
 const undoNewest = async (): Promise<void> => {
   await cli.tamper(
-    'DROP FUNCTION audit_release(text[])',
-    'DROP FUNCTION audit_append(smallint, boolean, text[], text[], text[])',
-    'DROP POLICY audit_gate ON tenant',
-    'DROP POLICY audit_gate ON kms_key',
-    'DROP TABLE audit_checkpoint, audit_signed, audit_event, audit_head',
+    'DROP TRIGGER key_count_insert ON kms_key',
+    'DROP TRIGGER key_count_update ON kms_key',
+    'DROP TRIGGER key_count_delete ON kms_key',
+    'DROP FUNCTION key_count_changes()',
+    'DROP TABLE key_count',
+    `CREATE INDEX kms_key_census ON kms_key (tenant_id, engine_id, algorithm) WHERE state <> 'destroyed'`,
     `DELETE FROM schema_migration WHERE name = '${NEWEST.name}'`,
   );
 };

@@ -72,6 +72,7 @@ describe('the application role', () => {
       'audit_head',
       'audit_signed',
       'key_alias',
+      'key_count',
       'key_handle',
       'key_term',
       'key_use',
@@ -228,15 +229,43 @@ describe('the application role', () => {
     }
   });
 
-  it('runs one function with its owner’s rights, whose search path is fixed', async () => {
-    const { rows } = await client.query<{ name: string; config: string[] | null }>(`
+  it('runs three functions with their owner’s rights, whose search paths are fixed', async () => {
+    const { rows } = await client.query<{ name: string; config: string[] }>(`
       SELECT proname AS name, proconfig AS config FROM pg_proc
-       WHERE prosecdef AND pronamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)`);
-    expect(rows).toEqual([{ name: 'audit_append', config: ['search_path=pg_catalog, public, pg_temp'] }]);
+       WHERE prosecdef AND pronamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
+       ORDER BY proname`);
+    expect(rows.map(({ name }) => name)).toEqual(['audit_append', 'key_count_changes', 'key_matches']);
+    for (const { config } of rows) expect(config).toContain('search_path=pg_catalog, public, pg_temp');
+  });
+
+  it('finds by marks what its tenant has, and nothing where it has none', async () => {
+    const found = async (tenant: string | undefined, term: string): Promise<unknown[]> =>
+      (
+        await inTransaction(tenant, () =>
+          client.query('SELECT key_id FROM key_matches(ARRAY[$1], NULL, NULL, false, 1000)', [term]),
+        )
+      ).rows;
+    expect(await found('acme', 's:enabled')).toHaveLength(1);
+    expect(await found('globex', 's:enabled')).toHaveLength(1);
+    expect(await found('globex', 's:enabled')).not.toEqual(await found('acme', 's:enabled'));
+    expect(await found('nobody', 's:enabled')).toEqual([]);
+    for (const tenant of [undefined, ''])
+      await expect(found(tenant, 's:enabled')).rejects.toThrow('no tenant');
+  });
+
+  it('reads its numbers of keys and cannot change them', async () => {
+    for (const statement of [
+      'UPDATE key_count SET keys = 0',
+      'DELETE FROM key_count',
+      'SELECT key_count_changes()',
+    ]) {
+      const refusal = await inTransaction('acme', () => refusalOf(client, statement));
+      expect([statement, refusal]).not.toEqual([statement, undefined]);
+    }
   });
 
   it('reaches no key of any tenant as the system role, which it may take for the platform’s jobs', async () => {
-    for (const table of ['kms_key', 'key_handle', 'key_alias', 'key_term', 'key_use']) {
+    for (const table of ['kms_key', 'key_handle', 'key_alias', 'key_count', 'key_term', 'key_use']) {
       const refusal = await inTransaction(undefined, async () => {
         await client.query('SET LOCAL ROLE claviger_system');
         return refusalOf(client, `SELECT 1 FROM ${table}`);
