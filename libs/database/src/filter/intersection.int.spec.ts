@@ -1,0 +1,150 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { listPage, type StatementRunner } from '../page/list-page.js';
+import type { SqlQuery } from '../sql-query.js';
+import { scanQuery, type Listing } from './list-query.js';
+import { parseFilter } from './parser.js';
+import { findSort, type SortMode } from './sort-key.js';
+import { KeyDatabase, type KeyRow } from './testing/key-database.js';
+import { KEYS } from './testing/key-table.js';
+
+const SIZE = 12_000;
+
+/** Two tags never meet but in the 20 newest keys; in the tenant `both` they always do. No statistics are taken. */
+const KEYS_OF = `
+  INSERT INTO kms_key (tenant_id, key_id, name, engine_id, algorithm, size, has_private_key, spki, fingerprint,
+                       state, origin, aliases, tags, metadata, creation_ts)
+  SELECT $1::text, 'key-' || to_char(n, 'FM00000'), 'name ' || md5(n::text), 'software',
+         (ARRAY['RSA', 'ECDSA'])[1 + n % 2], 2048, true, '', md5(n::text), 'enabled', 'generated', '{}',
+         array_remove(ARRAY[CASE WHEN n % 2 = 0 OR $2 OR n >= ${SIZE - 20} THEN 'even' END,
+                            CASE WHEN n % 2 = 1 OR $2 OR n >= ${SIZE - 20} THEN 'odd' END,
+                            CASE WHEN n < 6000 AND n % 2 = 0 OR n >= 6000 AND n % 2 = 1 THEN 'turned' END], NULL),
+         jsonb_build_object('deep', jsonb_build_object('n', n % 2)), timestamptz '2025-01-01' + (n / 3) * interval '1 ms'
+    FROM generate_series(0, $3::int - 1) AS n`;
+
+const TERMS_OF = `
+  INSERT INTO key_term
+  SELECT tenant_id, 't:' || tag, creation_ts, key_id FROM kms_key, unnest(tags) AS tag
+  UNION ALL SELECT tenant_id, 'm:["deep","n","' || (metadata #>> '{deep,n}') || '"]', creation_ts, key_id FROM kms_key`;
+
+const listing = (filter: string, sortBy = 'creation_ts', mode: SortMode = 'asc', limit = 50): Listing => ({
+  tenantId: 'apart',
+  conditions: parseFilter([filter], KEYS.fields),
+  sort: findSort(KEYS, sortBy, mode)!,
+  limit,
+});
+
+describe('several equalities at once', () => {
+  let database: KeyDatabase;
+
+  beforeAll(async () => {
+    database = await KeyDatabase.create();
+    for (const [tenant, both, size] of [
+      ['both', true, 3_000],
+      ['apart', false, SIZE],
+    ] as const) {
+      await database.actFor(tenant);
+      await database.run({ text: KEYS_OF, params: [tenant, both, size] });
+      await database.run({ text: TERMS_OF, params: [] });
+    }
+  });
+  afterAll(() => database.drop());
+
+  /** Rows of the key table that a piece of work looked at, by whatever plan and function. */
+  async function rowsSeen(work: () => Promise<unknown>): Promise<number> {
+    const count = async (): Promise<number> => {
+      const [row] = await database.run<{ rows: string }>({
+        text: `SELECT seq_tup_read + idx_tup_fetch AS rows FROM pg_stat_xact_user_tables WHERE relname = 'kms_key'`,
+        params: [],
+      });
+      return Number(row?.rows);
+    };
+    await database.run({ text: 'BEGIN', params: [] });
+    try {
+      const before = await count();
+      await work();
+      return (await count()) - before;
+    } finally {
+      await database.run({ text: 'COMMIT', params: [] });
+    }
+  }
+
+  const PAIRS = [
+    'tags[ct]even;tags[ct]odd',
+    'tags[ct]even;algorithm[eq]ECDSA',
+    'tags[ct]even;metadata.deep.n[eq]1',
+    'metadata.deep.n[eq]0;metadata.deep.n[eq]1',
+    'algorithm[eq]RSA;algorithm[eq]ECDSA',
+    'algorithm[eq]RSA;tags[ct]odd;tags[ct]even',
+    'size[eq]2049;tags[ct]even',
+  ];
+
+  it.each(PAIRS.flatMap((filter) => (['asc', 'desc'] as const).map((mode) => [filter, mode] as const)))(
+    'looks at few keys for %s %s, which hardly any has, without statistics too',
+    async (filter, mode) => {
+      const seen = await rowsSeen(() => listPage(database, KEYS, listing(filter, 'creation_ts', mode)));
+      expect(seen).toBeLessThan(1_600);
+    },
+  );
+
+  it('looks at keys with all marks only, wherever in the order they begin', async () => {
+    const statements: SqlQuery[] = [];
+    const recorder: StatementRunner = {
+      run: (query) => {
+        statements.push(query);
+        return database.run(query);
+      },
+    };
+    await listPage(recorder, KEYS, listing('tags[ct]even;tags[ct]odd', 'creation_ts', 'asc'));
+    const matching = statements.find(({ text }) => text.includes('key_matches'));
+    expect(await rowsSeen(() => database.run(matching!))).toBe(20);
+  });
+
+  it.each(
+    [
+      ...PAIRS,
+      'tags[ct]odd;tags[ct]turned',
+      'tags[ct]turned;tags[ct]even;name[ct]a',
+      'size[eq]2048',
+      'has_private_key[eq]false',
+    ].flatMap((filter) =>
+      ['creation_ts', 'name', 'size', 'metadata.deep.n'].map((sortBy) => [filter, sortBy] as const),
+    ),
+  )('lists every key of %s by %s once and in order, in either direction', async (filter, sortBy) => {
+    for (const mode of ['asc', 'desc'] as const) {
+      const expected = await database.run<KeyRow>(scanQuery(KEYS, listing(filter, sortBy, mode, SIZE)));
+      const seen: string[] = [];
+      let after: readonly string[] | undefined;
+      do {
+        const page = await listPage<KeyRow>(database, KEYS, {
+          ...listing(filter, sortBy, mode, 1_000),
+          after,
+        });
+        seen.push(...page.rows.map((row) => row.key_id));
+        after = page.after;
+      } while (after);
+      expect(seen).toEqual(expected.map((row) => row.key_id));
+    }
+  });
+
+  it('does not end a listing where keys stopped matching between two statements', async () => {
+    let hidden = false;
+    const runner: StatementRunner = {
+      run: async <Row extends object>(query: SqlQuery): Promise<Row[]> => {
+        const rows = await database.run<Row>(query);
+        if (!hidden && query.text.includes('key_matches')) {
+          hidden = true;
+          await database.run({
+            text: `UPDATE kms_key SET tags = '{odd}' WHERE key_id = 'key-${SIZE - 20}'`,
+            params: [],
+          });
+        }
+        return rows;
+      },
+    };
+    await database.run({ text: 'BEGIN', params: [] });
+    const page = await listPage<KeyRow>(runner, KEYS, { ...listing('tags[ct]even;tags[ct]odd'), limit: 5 });
+    expect(page.rows.map((row) => row.key_id)).toEqual([19, 18, 17, 16].map((n) => `key-${SIZE - n}`));
+    expect(page.after?.[1]).toBe(`key-${SIZE - 16}`);
+    await database.run({ text: 'ROLLBACK', params: [] });
+  });
+});

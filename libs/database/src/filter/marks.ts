@@ -1,0 +1,20 @@
+import type { Condition } from './condition.js';
+import { isNumberSyntax } from './literals.js';
+
+/**
+ * What the rows meeting `condition` are marked with, if it is an equality of a marked field. Rows with the mark may
+ * yet not meet it, because marks are hashed: it is tried again on each of them. The texts are those that the
+ * database's `key_marks()` makes of a row. Numbers have one in their plainest spelling only (`5`, not `5.0`, `1e2`).
+ */
+export function conditionMark({ field, path, operator, operand }: Condition): string | undefined {
+  const value = operand[0] ?? '';
+  if (field.mark === undefined || operator !== (field.kind === 'list' ? 'ct' : 'eq')) return undefined;
+  const isNumber = field.kind === 'number' || (field.kind === 'json' && isNumberSyntax(value));
+  if (isNumber && !isPlain(value)) return undefined;
+  return `${field.mark}:${field.kind === 'json' ? `${path.map(counted).join('')}=${value}` : value}`;
+}
+
+/** A name after its length in characters, so that no two paths read the same. */
+const counted = (name: string): string => `${[...name].length}:${name}`;
+
+const isPlain = (number: string): boolean => String(Number(number)) === number && !number.includes('e');

@@ -1,0 +1,117 @@
+import { byRarity, censusQuery, type Census } from '../filter/census-query.js';
+import { isIndexedSort, scanQuery, sourceQuery, type Listing, type RowSource } from '../filter/list-query.js';
+import type { ListResource, TermIndex } from '../filter/list-resource.js';
+import { conditionMark } from '../filter/marks.js';
+import { matchQuery, matchSource, type Match } from '../filter/match-query.js';
+import { streamSource, streamsOf, wholeTable, type Stream } from '../filter/stream.js';
+import type { SqlQuery } from '../sql-query.js';
+import type { Page, StatementRunner } from './list-page.js';
+
+interface Counted {
+  readonly stream: Stream;
+  readonly rows: number;
+}
+
+type Keyed<Row> = Row & { readonly page_key: string[] };
+
+/** So many rows are fetched one by one, in order, before marks are intersected, which costs a page's rows alike. */
+const TRIED = 500;
+
+/** So many are all fetched and sorted, where a listing is in another order than theirs. */
+const SORTED = 5_000;
+
+/** Finds one page the cheapest way that the indexed ones of its conditions allow. */
+export class PageReader<Row extends object> {
+  readonly #marks: ReadonlySet<string>;
+  /** Whether marks say all of the filter. */
+  readonly #allMarked: boolean;
+
+  constructor(
+    private readonly tx: StatementRunner,
+    private readonly resource: ListResource,
+    private readonly listing: Listing,
+  ) {
+    const { conditions, where = [] } = listing;
+    const marks = conditions.map(conditionMark).filter((mark) => mark !== undefined);
+    this.#marks = new Set(resource.matches ? marks : []);
+    this.#allMarked = marks.length === conditions.length && where.length === 0;
+  }
+
+  async read(): Promise<Page<Row>> {
+    const { resource, listing } = this;
+    const streams = streamsOf(resource, listing.conditions);
+    const { terms } = resource;
+    if (!terms || streams.length + this.#marks.size === 0) return this.#page(scanQuery(resource, listing));
+    const inOrder = listing.sort.name === terms.sort;
+    const [only] = streams;
+    if (inOrder && only?.ordered && streams.length === 1 && this.#marks.size <= 1) {
+      return this.#walk(terms, only);
+    }
+    const few = inOrder ? TRIED : SORTED;
+    const census = await this.#census(terms, streams, few);
+    const [rarest] = census;
+    if (rarest?.rows === 0) return { rows: [] };
+    if (rarest && rarest.rows < few) return this.#walk(terms, rarest.stream);
+    const ordered = census.find(({ stream }) => stream.ordered)?.stream;
+    const walked = ordered ?? wholeTable(resource, terms);
+    const begin = inOrder ? await this.#walk(terms, walked, TRIED) : await this.#try();
+    if (begin?.after) return begin;
+    // One mark alone finds no less than its own stream, which is known to be long.
+    const single = this.#marks.size <= ((inOrder ? ordered : rarest) ? 1 : 0);
+    const page = single ? undefined : await this.#intersect(terms, inOrder);
+    return page ?? (inOrder ? this.#walk(terms, walked) : this.#page(scanQuery(resource, listing)));
+  }
+
+  /** The streams, the rarest first. */
+  async #census(terms: TermIndex, streams: readonly Stream[], most: number): Promise<Counted[]> {
+    if (streams.length === 0) return [];
+    const census = await this.tx.run<Census>(censusQuery(terms, this.listing, streams, most));
+    return census
+      .sort(byRarity(this.listing.sort.mode))
+      .flatMap(({ stream, rows }) => streams.slice(stream, stream + 1).map((one) => ({ stream: one, rows })));
+  }
+
+  /** The page, if it is full, out of the first rows in the order of the sort; not where no index has that order. */
+  async #try(): Promise<Page<Row> | undefined> {
+    const { resource, listing } = this;
+    if (!isIndexedSort(resource, listing.sort)) return undefined;
+    return this.#page(scanQuery(resource, listing, SORTED));
+  }
+
+  #walk(terms: TermIndex, stream: Stream, most?: number): Promise<Page<Row>> {
+    return this.#from(streamSource(this.resource, terms, this.listing, stream, most));
+  }
+
+  /** The page of the rows with all marks; undefined where they are too many to be fetched, and to be sorted. */
+  async #intersect(terms: TermIndex, inOrder: boolean): Promise<Page<Row> | undefined> {
+    const { resource, listing } = this;
+    if (!resource.matches) return undefined;
+    const exact = inOrder && this.#allMarked;
+    const most = exact ? listing.limit + 1 : SORTED;
+    const query = matchQuery(resource, terms, resource.matches, listing, [...this.#marks], most, exact);
+    const matches = await this.tx.run<Match>(query);
+    if (matches.length === 0) return { rows: [] };
+    if (!exact) {
+      return matches.length < SORTED ? this.#from(matchSource(matches, resource.id.type)) : undefined;
+    }
+    const shown = matches.slice(0, listing.limit);
+    const { rows } = await this.#from(matchSource(shown, resource.id.type));
+    // What no longer has the marks, or never had the values, is left out; the next page continues all the same.
+    const after = matches.length > listing.limit ? shown.at(-1)?.position : undefined;
+    return { rows, ...(after && { after }) };
+  }
+
+  #from(source: RowSource): Promise<Page<Row>> {
+    return this.#page(sourceQuery(this.resource, this.listing, source));
+  }
+
+  async #page(query: SqlQuery): Promise<Page<Row>> {
+    const { limit } = this.listing;
+    const found = await this.tx.run<Keyed<Row>>(query);
+    const rows = found.slice(0, limit);
+    const after = found.length > limit ? rows.at(-1)?.page_key : undefined;
+    return { rows: rows.map(withoutKey), ...(after && { after }) };
+  }
+}
+
+const withoutKey = <Row>({ page_key: _, ...row }: Keyed<Row>): Row => row as unknown as Row;
