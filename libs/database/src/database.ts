@@ -8,6 +8,8 @@ export interface TransactionOptions {
   /** Time a single statement may take, in milliseconds. */
   readonly statementTimeoutMs?: number;
   readonly readOnly?: boolean;
+  /** Settings of PostgreSQL for this transaction; names and values are trusted. */
+  readonly settings?: Readonly<Record<string, string>>;
 }
 
 const ATTEMPTS = 4;
@@ -30,10 +32,13 @@ export class Database {
     options: TransactionOptions = {},
   ): Promise<T> {
     return this.#run(work, options, scope.tenantId, async (tx) => {
-      await tx.query(
-        `SELECT set_config('claviger.tenant', $1, true), set_config('statement_timeout', $2, true)`,
-        [scope.tenantId, String(options.statementTimeoutMs ?? 0)],
-      );
+      const settings = {
+        'claviger.tenant': scope.tenantId,
+        statement_timeout: String(options.statementTimeoutMs ?? 0),
+        ...options.settings,
+      };
+      const each = Object.keys(settings).map((name, n) => `set_config('${name}', $${n + 1}, true)`);
+      await tx.query(`SELECT ${each.join(', ')}`, Object.values(settings));
     });
   }
 

@@ -4,6 +4,7 @@ import {
   bookmarkState,
   countRows,
   listPage,
+  pageSettings,
   parseFilter,
   resolvePage,
   TimeBudget,
@@ -57,7 +58,11 @@ export class KeyListingService {
           tenantId: ctx.tenantId,
           where: restrictions(ctx),
         }),
-      { statementTimeoutMs: STATEMENT_TIMEOUT_MS, readOnly: true },
+      {
+        statementTimeoutMs: STATEMENT_TIMEOUT_MS,
+        readOnly: true,
+        settings: pageSettings(KEY_RESOURCE, request),
+      },
     );
     return {
       next_bookmark: page.after ? encodeBookmark(bookmark, aad, bookmarkState(request, page.after)) : '',

@@ -16,10 +16,10 @@ export function countQuery(
   const { bind, values } = new Parameters();
   const tenant = bind(listing.tenantId);
   const rows = source
-    ? `${source.sql(bind)} CROSS JOIN LATERAL ${fetched(resource, listing, tenant, source.id, bind)}`
-    : `${resource.from} WHERE ${resource.tenantColumn} = ${tenant} AND ${matching(resource, listing, bind)}`;
+    ? `${source.sql(bind)} CROSS JOIN LATERAL ${fetched(resource, tenant, source.id)} WHERE`
+    : `${resource.from} WHERE ${resource.tenantColumn} = ${tenant} AND`;
   const text = `SELECT ${columns.join(', ')}, count(*)::int AS count
-    FROM ${rows}
+    FROM ${rows} ${matching(resource, listing, bind)}
    GROUP BY ${columns.join(', ')}`;
   return { text, params: values };
 }

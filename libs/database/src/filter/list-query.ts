@@ -105,23 +105,19 @@ export function sourceQuery(resource: ListResource, listing: Listing, source: Ro
   const key = source.position ?? sortKey(resource, listing.sort, bind);
   const text = `${selected(resource, key)}
     FROM ${source.sql(bind)}
-    CROSS JOIN LATERAL ${fetched(resource, listing, tenant, source.id, bind)}
-   WHERE ${source.position ? 'true' : continued(key, listing, bind)}
+    CROSS JOIN LATERAL ${fetched(resource, tenant, source.id)}
+   WHERE ${matching(resource, listing, bind)} AND ${source.position ? 'true' : continued(key, listing, bind)}
    ${orderBy(key, listing.sort)} LIMIT ${bind(listing.limit + 1)}`;
   return { text, params: values };
 }
 
-/** The row with an id, under the alias of the resource's table, if the listing has it. */
-export const fetched = (
-  resource: ListResource,
-  listing: Pick<Listing, 'where' | 'conditions'>,
-  tenant: string,
-  id: string,
-  bind: Bind,
-): string => `(
+/**
+ * The row with an id, under the alias of the resource's table. Its other conditions stay outside of the LIMIT, where
+ * no index of theirs can be taken for the row's own.
+ */
+export const fetched = (resource: ListResource, tenant: string, id: string): string => `(
       SELECT * FROM ${resource.from}
        WHERE ${resource.tenantColumn} = ${tenant} AND ${resource.id.column} = ${id}
-         AND ${matching(resource, listing, bind)}
        LIMIT 1) AS ${aliasOf(resource)}`;
 
 const aliasOf = ({ tenantColumn }: ListResource): string => tenantColumn.slice(0, tenantColumn.indexOf('.'));

@@ -4,7 +4,7 @@ import type { ListResource } from '../filter/list-resource.js';
 import { listingError } from '../filter/listing-error.js';
 import { conditionMark } from '../filter/marks.js';
 import { matchQuery, matchSource, type Match } from '../filter/match-query.js';
-import type { StatementRunner } from './list-page.js';
+import type { StatementRunner } from './page.js';
 
 /** Up to here the rows with all marks are fetched one by one; more are counted by passing through the table. */
 const FEW = 5_000;

@@ -1,19 +1,26 @@
 import type { ListResource } from '../filter/list-resource.js';
-import type { Listing } from '../filter/list-query.js';
+import { isIndexedSort, type Listing } from '../filter/list-query.js';
 import { listingError } from '../filter/listing-error.js';
-import type { SqlQuery } from '../sql-query.js';
+import { conditionMark } from '../filter/marks.js';
+import { streamsOf } from '../filter/stream.js';
 import { PageReader } from './page-reader.js';
+import type { Page, StatementRunner } from './page.js';
 
-export interface Page<Row> {
-  readonly rows: Row[];
-  /** The sort key to continue after; absent on the last page. */
-  readonly after?: readonly string[];
-}
+/** No plan that collects rows to sort them, while an index has them in order. */
+const IN_ORDER = Object.freeze({ enable_sort: 'off', enable_bitmapscan: 'off' });
 
-/** What runs the statements: an open transaction of the tenant. */
-export interface StatementRunner {
-  run<Row extends object>(query: SqlQuery): Promise<Row[]>;
-}
+/**
+ * The settings of the transaction that reads such a page (`TransactionOptions.settings`). Statistics are those of all
+ * tenants together, and there are none after a bulk load: where indexes lead, the planner must not choose by them.
+ */
+export const pageSettings = (
+  resource: ListResource,
+  { conditions, sort }: Pick<Listing, 'conditions' | 'sort'>,
+): Readonly<Record<string, string>> => {
+  if (!isIndexedSort(resource, sort)) return {};
+  const led = streamsOf(resource, conditions).length > 0 || conditions.some((one) => conditionMark(one));
+  return led || conditions.length === 0 ? IN_ORDER : {};
+};
 
 /**
  * Reads one page. What is inserted or deleted meanwhile never makes another row appear twice or vanish,

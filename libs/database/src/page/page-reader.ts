@@ -5,7 +5,7 @@ import { conditionMark } from '../filter/marks.js';
 import { matchQuery, matchSource, type Match } from '../filter/match-query.js';
 import { streamSource, streamsOf, wholeTable, type Stream } from '../filter/stream.js';
 import type { SqlQuery } from '../sql-query.js';
-import type { Page, StatementRunner } from './list-page.js';
+import type { Page, StatementRunner } from './page.js';
 
 interface Counted {
   readonly stream: Stream;

@@ -1,7 +1,7 @@
 import { systemClock, type Clock } from '#kernel';
 import { tooCostly } from '../filter/listing-error.js';
 import type { SqlQuery } from '../sql-query.js';
-import type { StatementRunner } from './list-page.js';
+import type { StatementRunner } from './page.js';
 
 /** Below this much spent, the next statement still gets the whole budget: a round trip more would cost a tenth of it. */
 const SPARE = 0.1;

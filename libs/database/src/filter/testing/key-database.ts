@@ -2,7 +2,7 @@ import pg from 'pg';
 import { sha256Hex } from '#crypto';
 import { createTestDatabase, type TestDatabase } from '../../../../../test/harness/postgres.js';
 import type { SqlQuery } from '../../sql-query.js';
-import type { StatementRunner } from '../../page/list-page.js';
+import type { StatementRunner } from '../../page/page.js';
 import { aliasTerm, metadataTerms, tagTerm } from '../terms.js';
 
 /** A key as a listing sees it. */
