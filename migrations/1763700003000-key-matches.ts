@@ -123,7 +123,7 @@ const MATCHES = `
   CREATE FUNCTION key_matches(p_terms text[], p_after_ts timestamptz, p_after_id text, p_descending boolean, p_limit integer)
   RETURNS TABLE (creation_ts timestamptz, key_id text)
   LANGUAGE plpgsql STABLE SECURITY DEFINER
-  SET search_path = pg_catalog, public, pg_temp SET enable_seqscan = off SET enable_indexscan = off
+  SET search_path = pg_catalog, public, pg_temp SET enable_seqscan = off SET enable_indexscan = off SET enable_bitmapscan = on
   SET max_parallel_workers_per_gather = 0 SET work_mem = '32MB'
   AS $function$
   #variable_conflict use_column
