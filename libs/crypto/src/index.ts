@@ -14,6 +14,7 @@ export {
 export { generateEd25519, signEd25519, verifyEd25519, type Ed25519KeyPair } from './ed25519-signing.js';
 export { kekVersionOf, openUnder, sealUnder, unwrapKey, wrapKey } from './envelope.js';
 export {
+  INLINE_BYTES,
   KEY_ALGORITHMS,
   KEY_SPECS,
   findKeySpec,

@@ -1,5 +1,8 @@
 import { AppError } from '#kernel';
 
+/** Up to so many bytes a message is hashed where it is asked for; hashing more takes longer than a trip to the pool. */
+export const INLINE_BYTES = 64 * 1024;
+
 /** Key algorithms as the API names them. */
 export type KeyAlgorithm = 'RSA' | 'ECDSA' | 'ECDSA_SECP256K1' | 'Ed25519' | 'ML_DSA';
 

@@ -10,8 +10,11 @@ interface SignatureSpace {
   readonly length: BigUint64Array;
 }
 
-/** koffi refuses more than 256 calls under way; the pool runs but a few of them at once. */
-const POOL_CALLS = new ConcurrencyLimit(64, 4096);
+/** koffi keeps memory ready for eight calls under way and maps it anew for each further one; few run at once anyway. */
+const POOLED = 8;
+/** Callers choose the salt's length, so that there could be hundreds. */
+const PURPOSES = 8;
+const POOL_CALLS = new ConcurrencyLimit(POOLED, 4096);
 
 /**
  * A key inside OpenSSL (`EVP_PKEY`), for what `node:crypto` has no function for: signing and verifying a
@@ -22,8 +25,9 @@ export class NativeKey {
   readonly #openSsl: OpenSsl;
   readonly #signatureLength: number;
   #key: Pointer;
-  #inlineSign: Pointer = null;
-  #inlineVerify: Pointer = null;
+  #inlineSpace: SignatureSpace | undefined;
+  /** Contexts that are set up and not in use, by what they are set up for. */
+  readonly #idle = new Map<string, Pointer[]>();
 
   private constructor(openSsl: OpenSsl, key: Pointer) {
     this.#openSsl = openSsl;
@@ -43,22 +47,26 @@ export class NativeKey {
     return new NativeKey(openSsl, decode(openSsl, openSsl.d2i_PUBKEY, spki));
   }
 
-  /** Signs a digest on this thread: for ECDSA over a fast curve, where a trip to the pool costs more than the work. */
-  signInline(digest: Buffer): Buffer {
+  /** Signs a digest on this thread: for what takes less than a trip to the pool. */
+  signInline(digest: Buffer, settings: readonly ContextSetting[] = []): Buffer {
     const { EVP_PKEY_sign, EVP_PKEY_sign_init } = this.#openSsl;
-    if (this.#inlineSign === null) this.#inlineSign = this.#context(EVP_PKEY_sign_init, []);
-    const out = this.#signatureSpace();
-    const done = EVP_PKEY_sign(this.#inlineSign, out.signature, out.length, digest, digest.length);
-    return this.#signed(done, out);
+    const out = (this.#inlineSpace ??= this.#signatureSpace());
+    out.length[0] = BigInt(this.#signatureLength);
+    const purpose = purposeOf('sign', settings);
+    const context = this.#take(purpose, EVP_PKEY_sign_init, settings);
+    const done = EVP_PKEY_sign(context, out.signature, out.length, digest, digest.length);
+    this.#putBack(purpose, context);
+    return Buffer.from(this.#signed(done, out));
   }
 
-  /** Verifies on this thread; `signature` is strict DER. */
-  verifyInline(digest: Buffer, signature: Buffer): boolean {
+  /** Verifies on this thread; an ECDSA `signature` is strict DER. */
+  verifyInline(digest: Buffer, signature: Buffer, settings: readonly ContextSetting[] = []): boolean {
     const { EVP_PKEY_verify, EVP_PKEY_verify_init } = this.#openSsl;
-    if (this.#inlineVerify === null) this.#inlineVerify = this.#context(EVP_PKEY_verify_init, []);
-    return this.#accepted(
-      EVP_PKEY_verify(this.#inlineVerify, signature, signature.length, digest, digest.length),
-    );
+    const purpose = purposeOf('verify', settings);
+    const context = this.#take(purpose, EVP_PKEY_verify_init, settings);
+    const done = EVP_PKEY_verify(context, signature, signature.length, digest, digest.length);
+    this.#putBack(purpose, context);
+    return this.#accepted(done);
   }
 
   /** Signs a digest on the thread pool. */
@@ -66,7 +74,9 @@ export class NativeKey {
     const { EVP_PKEY_sign, EVP_PKEY_sign_init } = this.#openSsl;
     const out = this.#signatureSpace();
     const done = await this.#onPool(
-      this.#context(EVP_PKEY_sign_init, settings),
+      'sign',
+      EVP_PKEY_sign_init,
+      settings,
       [out.signature, out.length, digest],
       (context, report) =>
         EVP_PKEY_sign.async(context, out.signature, out.length, digest, digest.length, report),
@@ -78,7 +88,9 @@ export class NativeKey {
   async verify(digest: Buffer, signature: Buffer, settings: readonly ContextSetting[]): Promise<boolean> {
     const { EVP_PKEY_verify, EVP_PKEY_verify_init } = this.#openSsl;
     const done = await this.#onPool(
-      this.#context(EVP_PKEY_verify_init, settings),
+      'verify',
+      EVP_PKEY_verify_init,
+      settings,
       [signature, digest],
       (context, report) =>
         EVP_PKEY_verify.async(context, signature, signature.length, digest, digest.length, report),
@@ -90,7 +102,9 @@ export class NativeKey {
   async check(): Promise<boolean> {
     const { EVP_PKEY_check } = this.#openSsl;
     const done = await this.#onPool(
-      this.#context(() => 1, []),
+      'check',
+      () => 1,
+      [],
       [],
       (context, report) => EVP_PKEY_check.async(context, report),
     );
@@ -99,10 +113,10 @@ export class NativeKey {
 
   /** Frees the key. It must not be used afterwards. */
   dispose(): void {
-    this.#openSsl.EVP_PKEY_CTX_free(this.#inlineSign);
-    this.#openSsl.EVP_PKEY_CTX_free(this.#inlineVerify);
+    for (const context of [...this.#idle.values()].flat()) this.#openSsl.EVP_PKEY_CTX_free(context);
+    this.#idle.clear();
     this.#openSsl.EVP_PKEY_free(this.#key);
-    this.#key = this.#inlineSign = this.#inlineVerify = null;
+    this.#key = null;
   }
 
   #context(init: (context: Pointer) => number, settings: readonly ContextSetting[]): Pointer {
@@ -118,12 +132,19 @@ export class NativeKey {
     throw new Error('OpenSSL refused the key or its settings');
   }
 
-  /** Runs one call with a context of its own, which it frees. `held` stays referenced until OpenSSL is done with it. */
+  /**
+   * Runs one call with a context that nobody else uses meanwhile, and keeps it for the next. `held` stays referenced
+   * until OpenSSL is done with it.
+   */
   async #onPool(
-    context: Pointer,
+    operation: string,
+    init: (context: Pointer) => number,
+    settings: readonly ContextSetting[],
     held: readonly object[],
     call: (context: Pointer, report: (error: Error | null, result: number) => void) => void,
   ): Promise<number> {
+    const purpose = purposeOf(operation, settings);
+    const context = this.#take(purpose, init, settings);
     try {
       return await POOL_CALLS.run(
         undefined,
@@ -138,8 +159,20 @@ export class NativeKey {
           }),
       );
     } finally {
-      this.#openSsl.EVP_PKEY_CTX_free(context);
+      this.#putBack(purpose, context);
     }
+  }
+
+  #take(purpose: string, init: (context: Pointer) => number, settings: readonly ContextSetting[]): Pointer {
+    return this.#idle.get(purpose)?.pop() ?? this.#context(init, settings);
+  }
+
+  #putBack(purpose: string, context: Pointer): void {
+    if (this.#key === null) return this.#openSsl.EVP_PKEY_CTX_free(context);
+    const idle = this.#idle.get(purpose);
+    if (idle && idle.length < POOLED) idle.push(context);
+    else if (!idle && this.#idle.size < PURPOSES) this.#idle.set(purpose, [context]);
+    else this.#openSsl.EVP_PKEY_CTX_free(context);
   }
 
   #signatureSpace(): SignatureSpace {
@@ -160,6 +193,9 @@ export class NativeKey {
     return done === 1;
   }
 }
+
+const purposeOf = (operation: string, settings: readonly ContextSetting[]): string =>
+  settings.length === 0 ? operation : `${operation} ${settings.join(' ')}`;
 
 function decode(openSsl: OpenSsl, decoder: OpenSsl['d2i_PUBKEY'], der: Buffer): Pointer {
   const key = decoder(null, [der], der.length);

@@ -17,12 +17,14 @@ export interface SignatureInput {
 export const maxSaltLength = (size: number, hash: HashName): number =>
   Math.ceil((size - 1) / 8) - digestLength(hash) - 2;
 
+type Input = Omit<SignatureInput, 'spec'>;
+
 const refused = (detail: string): AppError => new AppError('invalid_algorithm', { detail });
 
-function checkSaltLength({ spec, row, saltLength }: SignatureInput): void {
+function checkSaltLength({ size }: KeySpec, { row, saltLength }: Input): void {
   if (saltLength === undefined) return;
   if (row.scheme !== 'pss' || !row.hash) throw refused(`${row.name} has no salt`);
-  const max = maxSaltLength(spec.size, row.hash);
+  const max = maxSaltLength(size, row.hash);
   if (!Number.isInteger(saltLength) || saltLength < 0 || saltLength > max) {
     throw refused(`the salt of ${row.name} with this key has 0 to ${max} bytes`);
   }
@@ -32,10 +34,10 @@ function checkSaltLength({ spec, row, saltLength }: SignatureInput): void {
  * What signing and verifying demand alike. Throws `AppError`: `invalid_algorithm` where algorithm, key,
  * digest or salt do not fit each other, `validation_failed` for an empty message.
  */
-export function checkSignatureInput(input: SignatureInput): void {
-  const { spec, row, type, data } = input;
+export function checkSignatureInput(spec: KeySpec, input: Input): void {
+  const { row, type, data } = input;
   if (!fits(row, spec)) throw refused(`${row.name} does not fit a key of ${spec.algorithm} ${spec.size}`);
-  checkSaltLength(input);
+  checkSaltLength(spec, input);
   if (type === 'raw') {
     if (data.length === 0) throw new AppError('validation_failed', { detail: 'the message is empty' });
     return;

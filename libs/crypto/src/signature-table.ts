@@ -79,4 +79,10 @@ export const fits = (row: SignatureRow, spec: Pick<KeySpec, 'algorithm' | 'size'
   row.keyAlgorithm === spec.algorithm && (row.keySize === undefined || row.keySize === spec.size);
 
 /** Digest length in bytes. */
-export const digestLength = (hash: HashName): number => ({ sha256: 32, sha384: 48, sha512: 64 })[hash];
+export const digestLength = (hash: HashName): number => DIGEST_LENGTHS[hash];
+
+const DIGEST_LENGTHS: Readonly<Record<HashName, number>> = Object.freeze({
+  sha256: 32,
+  sha384: 48,
+  sha512: 64,
+});

@@ -1,10 +1,10 @@
-import { constants, verify, type KeyObject, type VerifyKeyObjectInput } from 'node:crypto';
+import { constants, hash, verify, type KeyObject, type VerifyKeyObjectInput } from 'node:crypto';
 import { AppError } from '#kernel';
 import { encodeEcdsaDer, parseEcdsaDer, parseEcdsaRaw, type SignatureFormat } from './ecdsa-encoding.js';
 import { isCanonicalScalar, isSmallOrderPoint } from './ed25519-point.js';
-import type { KeySpec } from './key-specs.js';
+import { INLINE_BYTES, type KeySpec } from './key-specs.js';
 import { digestSettings } from './native-digest.js';
-import { nativeOpenSsl } from './native-openssl.js';
+import { hasNativeOpenSsl, nativeOpenSsl } from './native-openssl.js';
 import { checkSignatureInput, type SignatureInput } from './signature-input.js';
 import { digestLength, type SignatureRow } from './signature-table.js';
 import { VerificationKey } from './verification-key.js';
@@ -49,15 +49,25 @@ function nodeKey(key: KeyObject, row: SignatureRow, salt: number | 'auto'): Veri
   return { key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength };
 }
 
+/** Whether it takes less than a trip to the pool, hashing included. */
+const isQuick = ({ spec, data }: VerifyInput, key: VerificationKey): boolean =>
+  (spec.inline === true || key.isQuickRsa) && data.length <= INLINE_BYTES;
+
 function verifyMessage(
   input: VerifyInput,
   key: VerificationKey,
   salt: number | 'auto',
   signature: Buffer,
 ): boolean | Promise<boolean> {
-  const { row, spec, data } = input;
+  const { row, data } = input;
+  const inline = isQuick(input, key);
+  // crypto.verify makes OpenSSL's context anew each time.
+  if (inline && row.hash && hasNativeOpenSsl()) {
+    const digest = hash(row.hash, data, 'buffer');
+    return key.native.verifyInline(digest, signature, digestSettings(row, salt));
+  }
   const options = nodeKey(key.keyObject, row, salt);
-  if (spec.inline) return verify(row.hash ?? null, data, options, signature);
+  if (inline) return verify(row.hash ?? null, data, options, signature);
   return new Promise((resolve, reject) => {
     verify(row.hash ?? null, data, options, signature, (error, valid) =>
       error ? reject(error) : resolve(valid),
@@ -66,13 +76,16 @@ function verifyMessage(
 }
 
 function verifyDigest(
-  { row, spec, data }: VerifyInput,
+  input: VerifyInput,
   key: VerificationKey,
   salt: number | 'auto',
   signature: Buffer,
 ): boolean | Promise<boolean> {
-  if (spec.inline) return key.native.verifyInline(data, signature);
-  return key.native.verify(data, signature, digestSettings(row, salt));
+  const { row, data } = input;
+  const settings = digestSettings(row, salt);
+  return isQuick(input, key)
+    ? key.native.verifyInline(data, signature, settings)
+    : key.native.verify(data, signature, settings);
 }
 
 /**
@@ -85,7 +98,7 @@ export async function verifySignature(input: VerifyInput): Promise<boolean> {
   const { row, spec, type, data, format = 'der' } = input;
   const salt = saltLengthOf(row, input.saltLength);
   const explicit = typeof input.saltLength === 'number' ? { saltLength: input.saltLength } : {};
-  checkSignatureInput({ row, spec, type, data, ...explicit });
+  checkSignatureInput(spec, { row, type, data, ...explicit });
   if (type === 'digest') nativeOpenSsl();
   const signature = strictSignature(spec, input.signature, format);
   if (!signature) return false;

@@ -128,7 +128,9 @@ describe('a decrypted key', () => {
 
   it('signs on the pool while it is disposed of', async () => {
     const key = open();
-    const signing = Array.from({ length: 50 }, () => key.withNative((native) => native.sign(digest, [])));
+    const signing = Array.from({ length: 50 }, async () =>
+      key.withNative((native) => native.sign(digest, [])),
+    );
     key.dispose();
     for (const signature of await Promise.all(signing)) {
       expect(verify('sha256', Buffer.from('message'), createPublicKey(key.keyObject), signature)).toBe(true);

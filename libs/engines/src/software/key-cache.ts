@@ -23,6 +23,11 @@ export class KeyCache {
     });
   }
 
+  /** A key that is in memory. */
+  peek(ref: EngineKeyRef): LoadedKey | undefined {
+    return this.#keys.get(idOf(ref));
+  }
+
   async get(ref: EngineKeyRef, load: () => Promise<LoadedKey>): Promise<LoadedKey> {
     const id = idOf(ref);
     const cached = this.#keys.get(id);

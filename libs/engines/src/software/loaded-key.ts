@@ -37,14 +37,8 @@ export class LoadedKey {
    * Runs work on the key as OpenSSL's own, which is decoded at first use. After `dispose` a copy is made for
    * the work and freed with it. Throws `AppError` `unsupported_by_engine` where OpenSSL cannot be called.
    */
-  async withNative<T>(work: (native: NativeKey) => T | Promise<T>): Promise<T> {
-    if (!this.#disposed) return work((this.#native ??= this.#decode()));
-    const native = this.#decode();
-    try {
-      return await work(native);
-    } finally {
-      native.dispose();
-    }
+  withNative<T>(work: (native: NativeKey) => T | Promise<T>): T | Promise<T> {
+    return this.#disposed ? this.#withCopy(work) : work((this.#native ??= this.#decode()));
   }
 
   /** Frees what OpenSSL holds beside the `KeyObject`, which goes with its last user. */
@@ -52,6 +46,15 @@ export class LoadedKey {
     this.#disposed = true;
     this.#native?.dispose();
     this.#native = undefined;
+  }
+
+  async #withCopy<T>(work: (native: NativeKey) => T | Promise<T>): Promise<T> {
+    const native = this.#decode();
+    try {
+      return await work(native);
+    } finally {
+      native.dispose();
+    }
   }
 
   #decode(): NativeKey {

@@ -85,9 +85,10 @@ export class SoftwareEngine implements ImportingEngine {
 
   async sign(key: StoredEngineKey, input: SignInput): Promise<Buffer> {
     const { spec } = key;
-    checkSignatureInput({ ...input, spec });
-    const loaded = await this.#loaded(key);
-    const signature = await (input.type === 'raw' ? signMessage : signDigest)(loaded, spec, input);
+    checkSignatureInput(spec, input);
+    const loaded = this.#cached(key) ?? (await this.#load(key));
+    const made = (input.type === 'raw' ? signMessage : signDigest)(loaded, spec, input);
+    const signature = Buffer.isBuffer(made) ? made : await made;
     return input.row.lowS && spec.order !== undefined ? lowSDer(signature, spec.order) : signature;
   }
 
@@ -113,14 +114,23 @@ export class SoftwareEngine implements ImportingEngine {
     return { spki, handle: await this.sealer.seal(bindingOf(ref, fingerprintOf(spki)), pkcs8) };
   }
 
-  async #loaded(key: StoredEngineKey): Promise<LoadedKey> {
+  #cached(key: StoredEngineKey): LoadedKey | undefined {
+    const cached = this.#cache.peek(key);
+    return cached && requireSame(cached, key);
+  }
+
+  async #load(key: StoredEngineKey): Promise<LoadedKey> {
     const loaded = await this.#cache.get(key, async () => {
       const pkcs8 = await this.sealer.unseal(bindingOf(key, key.fingerprint), key.handle);
       return LoadedKey.open(pkcs8, key.spki, key.fingerprint);
     });
-    if (loaded.fingerprint === key.fingerprint) return loaded;
-    throw new AppError('internal', { cause: new Error('two keys came under one id') });
+    return requireSame(loaded, key);
   }
+}
+
+function requireSame(loaded: LoadedKey, { fingerprint }: StoredEngineKey): LoadedKey {
+  if (loaded.fingerprint === fingerprint) return loaded;
+  throw new AppError('internal', { cause: new Error('two keys came under one id') });
 }
 
 const unsupported = ({ algorithm, size }: KeySpec): AppError =>
