@@ -3,6 +3,7 @@ import { Keys1763700001000 } from './1763700001000-keys.js';
 import { Audit1763700002000 } from './1763700002000-audit.js';
 import { KeyMatches1763700003000 } from './1763700003000-key-matches.js';
 import { KeyCounts1763700004000 } from './1763700004000-key-counts.js';
+import { AuditAppendByTenant1763700010000 } from './1763700010000-audit-append-by-tenant.js';
 
 /** Every migration, oldest first. A new one is added at the end; a merged one is never edited. */
 export const MIGRATIONS = [
@@ -11,4 +12,5 @@ export const MIGRATIONS = [
   Audit1763700002000,
   KeyMatches1763700003000,
   KeyCounts1763700004000,
+  AuditAppendByTenant1763700010000,
 ] as const;

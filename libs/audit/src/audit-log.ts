@@ -1,8 +1,9 @@
 import type { Database, Transaction } from '#database';
 import type { RequestContext } from '#kernel';
+import type { PendingRecord } from './append-batch.js';
 import { newAuditEvent, type AuditInput } from './audit-event.js';
-import { APPEND, TRANSACTION_LANE, type AppendedRow, type ChainHead } from './audit-sql.js';
-import { GatedAppender, type PendingRecord } from './gated-appender.js';
+import { APPEND, TRANSACTION_LANE, type AppendedTenant, type ChainHead } from './audit-sql.js';
+import { GatedAppender } from './gated-appender.js';
 
 /** How long a record may wait for its commit. */
 const PATIENCE_MS = 5_000;
@@ -16,7 +17,7 @@ export class AuditLog {
   readonly #moved = new Map<string, ChainHead>();
 
   constructor(database: Database) {
-    this.#appender = new GatedAppender(database, (lane, batch, rows) => this.#note(lane, batch, rows));
+    this.#appender = new GatedAppender(database, (lane, tenant, head) => this.#note(lane, tenant, head));
   }
 
   /** Appends in `tx`, to the chain of `chain`; the record commits or vanishes with the change it tells of. */
@@ -27,8 +28,9 @@ export class AuditLog {
     input: AuditInput,
   ): Promise<void> {
     const body = JSON.stringify(newAuditEvent(ctx, input));
-    const rows = await tx.query<AppendedRow>(APPEND, [TRANSACTION_LANE, false, [chain], [null], [body]]);
-    tx.afterCommit(() => this.#note(TRANSACTION_LANE, [{ tenantId: chain }], rows));
+    const one = [TRANSACTION_LANE, false, [], [chain], [1], [0], `[${body}]`];
+    const [appended] = await tx.query<AppendedTenant>(APPEND, one);
+    tx.afterCommit(() => appended && this.#note(TRANSACTION_LANE, chain, appended));
   }
 
   /** Appends to the chain of `chain` on its own; resolves when durable. Throws `unavailable`. */
@@ -39,7 +41,7 @@ export class AuditLog {
   ): Promise<void> {
     await this.#push({
       tenantId: chain,
-      gateKeyId: null,
+      gateKeyId: undefined,
       body: JSON.stringify(newAuditEvent(ctx, input)),
       answer: undefined,
     });
@@ -49,10 +51,10 @@ export class AuditLog {
    * Appends the use of a key, and is its gate: resolves to false, with nothing written, when the key or its
    * tenant is not enabled in the transaction that would have recorded it. Throws `unavailable`.
    */
-  async appendGated(ctx: RequestContext, keyId: string, input: AuditInput): Promise<boolean> {
+  appendGated(ctx: RequestContext, keyId: string, input: AuditInput): Promise<boolean> {
     const body = JSON.stringify(newAuditEvent(ctx, { ...input, keyId }));
     const { tenantId, answer } = ctx;
-    return (await this.#push({ tenantId, gateKeyId: keyId, body, answer })) !== undefined;
+    return this.#push({ tenantId, gateKeyId: keyId, body, answer });
   }
 
   /**
@@ -79,19 +81,16 @@ export class AuditLog {
     return this.#appender.close();
   }
 
-  #push(
-    record: Pick<PendingRecord, 'tenantId' | 'gateKeyId' | 'body' | 'answer'>,
-  ): Promise<AppendedRow | undefined> {
+  /** Whether it was appended. */
+  #push(record: Pick<PendingRecord, 'tenantId' | 'gateKeyId' | 'body' | 'answer'>): Promise<boolean> {
     return new Promise((settle, fail) => {
       this.#appender.push({ ...record, deadline: performance.now() + PATIENCE_MS, settle, fail });
     });
   }
 
-  #note(lane: number, batch: readonly Pick<PendingRecord, 'tenantId'>[], rows: readonly AppendedRow[]): void {
-    for (const row of rows) {
-      const tenant = batch[row.ord - 1]?.tenantId;
-      if (tenant) this.#move({ tenant, lane, seq: Number(row.seq), hash: row.hash.toString('hex') });
-    }
+  #note(lane: number, tenant: string, { seq, hash }: AppendedTenant): void {
+    if (seq !== null && hash !== null)
+      this.#move({ tenant, lane, seq: Number(seq), hash: hash.toString('hex') });
   }
 
   #move(head: ChainHead): void {

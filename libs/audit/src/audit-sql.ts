@@ -7,22 +7,20 @@ export interface ChainHead {
   readonly hash: string;
 }
 
-/** One appended record as audit_append() answers; `ord` counts from 1 in the order of the batch. */
-export interface AppendedRow {
-  readonly ord: number;
-  readonly seq: string;
-  readonly hash: Buffer;
+/** What audit_append() did for one tenant of a batch. */
+export interface AppendedTenant {
+  /** The new head of its chain; null where nothing was appended. */
+  readonly seq: string | null;
+  readonly hash: Buffer | null;
+  /** Gated records that were not appended, by their place in the batch, from 1. */
+  readonly refused: number[];
+  /** The tenant is being revoked at this moment: its gated records were not looked at, and are to be tried again. */
+  readonly deferred: boolean;
 }
 
-/** A record of a tenant that is being revoked at this moment: not appended, to be tried again. */
-export interface DeferredRow {
-  readonly ord: number;
-  readonly seq: null;
-  readonly hash: null;
-}
-
+/** Lane, hold, tenants to release; tenants in byte order, how many free and gated records each has; records as JSON. */
 export const APPEND =
-  'SELECT ord, seq, hash FROM audit_append($1::smallint, $2, $3::text[], $4::text[], $5::text[])';
+  'SELECT seq, hash, refused, deferred FROM audit_append($1::smallint, $2, $3::text[], $4::text[], $5::int[], $6::int[], $7::json)';
 export const RELEASE = 'SELECT audit_release($1::text[])';
 
 /** Lane 0 takes what commits with its own transaction; a process's signatures go to a lane of its own. */

@@ -1,24 +1,13 @@
 import type { Database, DatabaseSession } from '#database';
 import { AppError, type Answer } from '#kernel';
-import { APPEND, CLAIM_LANE, LANES, RELEASE, type AppendedRow, type DeferredRow } from './audit-sql.js';
-import { TenantHolds } from './tenant-holds.js';
-
-/** A record waiting for its commit. */
-export interface PendingRecord {
-  readonly tenantId: string;
-  /** Set: insert only while this key and its tenant are enabled. */
-  readonly gateKeyId: string | null;
-  readonly body: string;
-  /** The answer that will tell of it. */
-  readonly answer: Answer | undefined;
-  /** When to give up, in `performance.now()`. */
-  readonly deadline: number;
-  readonly settle: (row: AppendedRow | undefined) => void;
-  readonly fail: (error: unknown) => void;
-}
+import { AppendBatch, type PendingRecord, type TenantOutcome } from './append-batch.js';
+import { APPEND, CLAIM_LANE, LANES, RELEASE, type AppendedTenant } from './audit-sql.js';
+import { nextTurn, TenantHolds } from './tenant-holds.js';
 
 const BATCH = 256;
 const QUEUE = 20_000;
+/** How long a tenant whose answers are out may stay held for want of a batch: a revocation waits so much longer. */
+const RELEASE_MS = 5;
 /** Between attempts for a tenant that is being revoked. */
 const RETRY_MS = 2;
 
@@ -34,14 +23,11 @@ export class GatedAppender {
   #session: DatabaseSession | undefined;
   #lane = 1;
   #running: Promise<void> | undefined;
+  #releasing: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly database: Database,
-    private readonly onAppended: (
-      lane: number,
-      batch: readonly PendingRecord[],
-      rows: readonly AppendedRow[],
-    ) => void,
+    private readonly onAppended: (lane: number, tenantId: string, head: AppendedTenant) => void,
   ) {}
 
   /** Throws `unavailable` when too many records wait already. */
@@ -64,23 +50,35 @@ export class GatedAppender {
   }
 
   async #drain(): Promise<void> {
-    // Records pushed in the same turn of the event loop share the first batch.
-    await Promise.resolve();
+    // Whatever the requests that were read in this turn of the event loop push shares the first batch.
+    await nextTurn();
     for (let batch = this.#nextBatch(); batch.length > 0; batch = this.#nextBatch()) {
       await this.#settle(batch);
     }
-    await this.#release().catch(() => this.#drop());
+    this.#goOn();
+  }
+
+  /** At the end of what ran: what became possible meanwhile woke nobody. */
+  #goOn(): void {
     this.#running = undefined;
-    // What became possible during the release woke nobody, for we were running.
-    if (this.#nextIsReady()) this.#wake();
+    if (this.#queue.some(this.#isReady)) this.#wake();
+    else if (this.#holds.hasReleased) this.#releaseSoon();
+  }
+
+  /** The next batch takes what is to be released along, and saves a round trip; none coming, it is sent alone. */
+  #releaseSoon(): void {
+    if (this.#releasing) return;
+    this.#releasing = setTimeout(() => {
+      this.#releasing = undefined;
+      this.#running ??= this.#release()
+        .catch(() => this.#drop())
+        .then(() => this.#goOn());
+    }, RELEASE_MS);
   }
 
   readonly #isReady = (record: PendingRecord): boolean =>
-    record.gateKeyId === null || !(this.#holds.has(record.tenantId) || this.#revoked.has(record.tenantId));
-
-  #nextIsReady(): boolean {
-    return this.#queue.some(this.#isReady) || this.#holds.hasReleased;
-  }
+    record.gateKeyId === undefined ||
+    !(this.#holds.has(record.tenantId) || this.#revoked.has(record.tenantId));
 
   #nextBatch(): PendingRecord[] {
     const batch: PendingRecord[] = [];
@@ -92,49 +90,37 @@ export class GatedAppender {
       (fits && this.#isReady(record) ? batch : rest).push(record);
     }
     this.#queue = rest;
-    return batch.sort(byTenantThenKey);
+    return batch;
   }
 
-  async #settle(batch: readonly PendingRecord[]): Promise<void> {
+  async #settle(records: readonly PendingRecord[]): Promise<void> {
     try {
       const session = await this.#ready();
-      await this.#release();
-      const rows = await session.prepared<AppendedRow | DeferredRow>('audit_append', APPEND, [
+      const batch = new AppendBatch(records);
+      const rows = await session.prepared<AppendedTenant>('audit_append', APPEND, [
         this.#lane,
         true,
-        batch.map((record) => record.tenantId),
-        batch.map((record) => record.gateKeyId),
-        batch.map((record) => record.body),
+        this.#holds.takeReleased(),
+        ...batch.parameters,
       ]);
-      this.#distribute(batch, rows);
+      this.#distribute(batch.outcomes(rows));
     } catch (error) {
       this.#drop();
-      for (const record of batch) record.fail(auditUnavailable(error));
+      for (const record of records) record.fail(auditUnavailable(error));
     }
     // Answers are written in this turn and have mostly left in the next.
-    await new Promise<void>((resolve) => void setImmediate(resolve));
+    await nextTurn();
   }
 
-  #distribute(batch: readonly PendingRecord[], rows: readonly (AppendedRow | DeferredRow)[]): void {
-    const byOrd = new Map(rows.map((row) => [row.ord, row]));
-    const held = new Map<string, Set<Answer>>();
-    const deferred: PendingRecord[] = [];
-    for (const [index, record] of batch.entries()) {
-      const row = byOrd.get(index + 1);
-      if (row?.seq === null) deferred.push(record);
-      else if (record.gateKeyId !== null) addTo(held, record);
+  #distribute(outcomes: readonly TenantOutcome[]): void {
+    for (const { tenantId, head, appended, refused, deferred } of outcomes) {
+      const gated = [...appended, ...refused].filter(({ gateKeyId }) => gateKeyId !== undefined);
+      if (gated.length > 0) this.#holds.hold(tenantId, answersOf(gated));
+      this.onAppended(this.#lane, tenantId, head);
+      for (const record of appended) record.settle(true);
+      for (const record of refused) record.settle(false);
+      this.#defer(deferred);
     }
-    for (const [tenantId, answers] of held) this.#holds.hold(tenantId, answers);
-    this.onAppended(
-      this.#lane,
-      batch,
-      rows.filter((row): row is AppendedRow => row.seq !== null),
-    );
-    for (const [index, record] of batch.entries()) {
-      const row = byOrd.get(index + 1);
-      if (row?.seq !== null) record.settle(row as AppendedRow | undefined);
-    }
-    this.#defer(deferred);
   }
 
   /** Puts records of tenants that are being revoked back in front, for another attempt. */
@@ -176,16 +162,10 @@ export class GatedAppender {
   }
 }
 
-function addTo(held: Map<string, Set<Answer>>, { tenantId, answer }: PendingRecord): void {
-  const answers = held.get(tenantId) ?? new Set();
-  if (answer) answers.add(answer);
-  held.set(tenantId, answers);
-}
-
-function byTenantThenKey(a: PendingRecord, b: PendingRecord): number {
-  if (a.tenantId !== b.tenantId) return a.tenantId < b.tenantId ? -1 : 1;
-  const [left, right] = [a.gateKeyId ?? '', b.gateKeyId ?? ''];
-  return left < right ? -1 : left > right ? 1 : 0;
+function answersOf(records: readonly PendingRecord[]): ReadonlySet<Answer> {
+  const answers = new Set<Answer>();
+  for (const { answer } of records) if (answer) answers.add(answer);
+  return answers;
 }
 
 /** What a caller gets when the process is shutting down or the store is gone. */

@@ -3,7 +3,8 @@ import type { Answer } from '#kernel';
 /** How long an answer may take to leave once it is written; then its caller is cut off. */
 const ANSWER_LIMIT_MS = 1_000;
 
-const nextTurn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
+/** Resolves once the event loop has gone through what it has read. */
+export const nextTurn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
 
 /**
  * Which tenants this process holds against revocation. A tenant is held from the commit of its records until
@@ -23,8 +24,7 @@ export class TenantHolds {
   /** Holds a tenant until all of `answers` have left. */
   hold(tenantId: string, answers: ReadonlySet<Answer>): void {
     this.#held.set(tenantId, answers);
-    const left = answers.size > 0 ? Promise.all([...answers].map(leaves)) : nextTurn();
-    void left.then(() => {
+    void allLeave(answers).then(() => {
       if (this.#held.get(tenantId) !== answers) return;
       this.#held.delete(tenantId);
       this.#released.push(tenantId);
@@ -50,8 +50,12 @@ export class TenantHolds {
   }
 }
 
-/** Resolves when the answer has left, cutting its caller off when it does not in time. */
-function leaves(answer: Answer): Promise<void> {
-  const limit = setTimeout(() => answer.abandon(), ANSWER_LIMIT_MS);
-  return answer.left.finally(() => clearTimeout(limit));
+/** Resolves when the answers have left, cutting callers off whose answers do not leave in time. */
+async function allLeave(answers: ReadonlySet<Answer>): Promise<void> {
+  if (answers.size === 0) return nextTurn();
+  const limit = setTimeout(() => {
+    for (const answer of answers) answer.abandon();
+  }, ANSWER_LIMIT_MS);
+  for (const answer of answers) await answer.left;
+  clearTimeout(limit);
 }

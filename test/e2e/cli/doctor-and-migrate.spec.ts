@@ -12,12 +12,9 @@ const NEWEST = MIGRATIONS.at(-1)!;
 
 const undoNewest = async (): Promise<void> => {
   await cli.tamper(
-    'DROP TRIGGER key_count_insert ON kms_key',
-    'DROP TRIGGER key_count_update ON kms_key',
-    'DROP TRIGGER key_count_delete ON kms_key',
-    'DROP FUNCTION key_count_changes()',
-    'DROP TABLE key_count',
-    `CREATE INDEX kms_key_census ON kms_key (tenant_id, engine_id, algorithm) WHERE state <> 'destroyed'`,
+    'DROP FUNCTION audit_append(smallint, boolean, text[], text[], integer[], integer[], json)',
+    // What it replaces.
+    `CREATE FUNCTION audit_append(smallint, boolean, text[], text[], text[]) RETURNS void LANGUAGE sql AS ''`,
     `DELETE FROM schema_migration WHERE name = '${NEWEST.name}'`,
   );
 };
