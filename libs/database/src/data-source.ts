@@ -52,6 +52,8 @@ export const createDataSource = (options: DataSourceOptions): DataSource =>
     poolSize: options.poolSize,
     extra: {
       Client: ListeningClient,
+      // A statement is sent when it is asked for, not when the one before it is answered.
+      pipeline: true,
       options: Object.entries(SETTINGS)
         .map(([name, value]) => `-c ${name}=${value}`)
         .join(' '),

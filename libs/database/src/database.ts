@@ -1,4 +1,5 @@
-import type { TenantScope } from '#kernel';
+import { isTenantId, PLATFORM_CHAIN, type TenantScope } from '#kernel';
+import type pg from 'pg';
 import type { DataSource } from 'typeorm';
 import { DatabaseSession } from './database-session.js';
 import { isRetryable, translatePgError } from './pg-errors.js';
@@ -8,9 +9,11 @@ export interface TransactionOptions {
   /** Time a single statement may take, in milliseconds. */
   readonly statementTimeoutMs?: number;
   readonly readOnly?: boolean;
-  /** Settings of PostgreSQL for this transaction; names and values are trusted. */
-  readonly settings?: Readonly<Record<string, string>>;
+  /** Plans that the transaction does without (`enable_…` of PostgreSQL). */
+  readonly without?: readonly PlanType[];
 }
+
+export type PlanType = 'sort' | 'bitmapscan';
 
 const ATTEMPTS = 4;
 
@@ -31,15 +34,7 @@ export class Database {
     work: (tx: Transaction) => Promise<T>,
     options: TransactionOptions = {},
   ): Promise<T> {
-    return this.#run(work, options, scope.tenantId, async (tx) => {
-      const settings = {
-        'claviger.tenant': scope.tenantId,
-        statement_timeout: String(options.statementTimeoutMs ?? 0),
-        ...options.settings,
-      };
-      const each = Object.keys(settings).map((name, n) => `set_config('${name}', $${n + 1}, true)`);
-      await tx.query(`SELECT ${each.join(', ')}`, Object.values(settings));
-    });
+    return this.#run(work, options, scope.tenantId);
   }
 
   /** Runs a named job as `claviger_system`, whose grants are only what such jobs need. */
@@ -48,9 +43,7 @@ export class Database {
     work: (tx: Transaction) => Promise<T>,
     options: TransactionOptions = {},
   ): Promise<T> {
-    return this.#run(work, options, undefined, async (tx) => {
-      await tx.query('SET LOCAL ROLE claviger_system');
-    });
+    return this.#run(work, options, undefined);
   }
 
   /** A connection of one's own, for prepared statements and session locks. */
@@ -75,11 +68,10 @@ export class Database {
     work: (tx: Transaction) => Promise<T>,
     options: TransactionOptions,
     tenantId: string | undefined,
-    enter: (tx: Transaction) => Promise<void>,
   ): Promise<T> {
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await this.#attempt(work, options, tenantId, enter);
+        return await this.#attempt(work, options, tenantId);
       } catch (error) {
         if (!isRetryable(error) || attempt === ATTEMPTS) throw translatePgError(error);
       }
@@ -90,23 +82,57 @@ export class Database {
     work: (tx: Transaction) => Promise<T>,
     options: TransactionOptions,
     tenantId: string | undefined,
-    enter: (tx: Transaction) => Promise<void>,
   ): Promise<T> {
     const runner = this.dataSource.createQueryRunner();
     try {
-      await runner.startTransaction();
-      const tx = new Transaction(runner, tenantId);
-      if (options.readOnly) await tx.query('SET TRANSACTION READ ONLY');
-      await enter(tx);
-      const result = await work(tx);
-      await runner.commitTransaction();
-      tx.committed();
-      return result;
-    } catch (error) {
-      if (runner.isTransactionActive) await runner.rollbackTransaction().catch(() => undefined);
-      throw error;
+      const client = (await runner.connect()) as pg.PoolClient;
+      // Not waited for: the first statement of `work` follows at once, on the same wire.
+      const begun = client.query(beginning(tenantId, options));
+      begun.catch(() => undefined);
+      // A plain member, though declared read-only: TypeORM would set it when it begins a transaction itself.
+      (runner as { isTransactionActive: boolean }).isTransactionActive = true;
+      const tx = new Transaction(runner, client, tenantId);
+      try {
+        const result = await work(tx);
+        await begun;
+        await commit(client);
+        tx.committed();
+        return result;
+      } catch (error) {
+        await client.query('ROLLBACK').catch(() => undefined);
+        // Where the beginning failed, what came after only says that it did.
+        await begun;
+        throw error;
+      }
     } finally {
       await runner.release().catch(() => undefined);
     }
   }
+}
+
+/**
+ * Begins a transaction and says for whom, in one round trip. Were its first word lost, what follows would run
+ * without a tenant, and row-level security show it nothing.
+ */
+function beginning(
+  tenantId: string | undefined,
+  { statementTimeoutMs, readOnly, without = [] }: TransactionOptions,
+): string {
+  const statements = [readOnly ? 'BEGIN READ ONLY' : 'BEGIN'];
+  if (tenantId === undefined) statements.push('SET LOCAL ROLE claviger_system');
+  // It stands in the text of a statement: nothing else may get there.
+  else if (isTenantId(tenantId) || tenantId === PLATFORM_CHAIN)
+    statements.push(`SET LOCAL claviger.tenant = '${tenantId}'`);
+  else throw new TypeError('a transaction for what is no tenant');
+  if (statementTimeoutMs !== undefined) {
+    statements.push(`SET LOCAL statement_timeout = ${Math.trunc(statementTimeoutMs)}`);
+  }
+  for (const plan of without) statements.push(`SET LOCAL enable_${plan} = off`);
+  return statements.join('; ');
+}
+
+/** PostgreSQL answers the COMMIT of a transaction that failed by rolling it back, and calls that no error. */
+async function commit(client: pg.PoolClient): Promise<void> {
+  const { command } = await client.query('COMMIT');
+  if (command !== 'COMMIT') throw new Error('a transaction whose statement failed was to be committed');
 }

@@ -16,6 +16,6 @@ export { parseFilter } from './filter/parser.js';
 export { aliasTerm, metadataTerm, metadataTerms, tagTerm } from './filter/terms.js';
 export { decodeBookmark, encodeBookmark, type BookmarkState } from './page/bookmark.js';
 export { countRows } from './page/count-rows.js';
-export { listPage, pageSettings } from './page/list-page.js';
+export { listPage, plansToAvoid } from './page/list-page.js';
 export { bookmarkState, resolvePage, type PageQuery, type PageRequest } from './page/page-request.js';
 export { TimeBudget } from './page/time-budget.js';

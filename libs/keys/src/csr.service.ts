@@ -6,7 +6,6 @@ import type { KeyDirectory, StoredKey } from './key-directory.js';
 import { textFault } from './key-rules.js';
 import { requireFit } from './signature-request.js';
 import type { SigningService } from './signing.service.js';
-import { engineKey } from './stored-engine-key.js';
 import { alternativeNamesExtension, type AlternativeNames } from './subject-alternative-names.js';
 
 export interface CsrInput extends AlternativeNames {
@@ -58,8 +57,8 @@ export class CsrService {
         detail: `No certificate request can be made for ${algorithm} ${size}.`,
       });
     requireFit(row, stored.key);
-    if (!stored.handle) throw new AppError('key_state', { detail: 'The key has no private part.' });
-    const spec = engineKey(stored.key, stored.handle).spec;
+    if (!stored.target) throw new AppError('key_state', { detail: 'The key has no private part.' });
+    const { spec } = stored.target;
     const signingAlgorithm = webAlgorithm(row, spec);
     const keys = keyPair(stored, signingAlgorithm);
     const request = await x509.Pkcs10CertificateRequestGenerator.create(

@@ -32,7 +32,7 @@ describe('KeyDirectory', () => {
     const held = new HeldDatabase();
     const directory = directoryOver(held);
     const both = Promise.all([directory.get(ctx(), 'key-1'), directory.get(ctx(), 'key-1')]);
-    held.reads[0]!({ key, handle: undefined });
+    held.reads[0]!({ key, target: undefined });
     await both;
     await directory.get(ctx(), 'key-1');
     expect(held.reads).toHaveLength(1);
@@ -43,7 +43,7 @@ describe('KeyDirectory', () => {
     const directory = directoryOver(held);
     const first = directory.get(ctx(), 'prod');
     directory.evict('acme', 'key-1');
-    held.reads[0]!({ key, handle: undefined });
+    held.reads[0]!({ key, target: undefined });
     await first;
     void directory.get(ctx(), 'prod');
     expect(held.reads).toHaveLength(2);
@@ -54,7 +54,7 @@ describe('KeyDirectory', () => {
     const directory = directoryOver(held);
     for (const ref of ['key-1', 'prod']) {
       const found = directory.get(ctx(), ref);
-      held.reads.at(-1)!({ key, handle: undefined });
+      held.reads.at(-1)!({ key, target: undefined });
       await found;
     }
     directory.evict('acme', 'key-1');
@@ -67,7 +67,7 @@ describe('KeyDirectory', () => {
     const held = new HeldDatabase();
     const directory = directoryOver(held);
     const seen = directory.get(ctx(), 'key-1');
-    held.reads[0]!({ key, handle: undefined });
+    held.reads[0]!({ key, target: undefined });
     await seen;
     const narrowed = ctx({ keys: ['key-2'], aliases: [], tags: [] });
     await expect(directory.get(narrowed, 'key-1')).rejects.toMatchObject({ code: 'not_found' });

@@ -1,14 +1,17 @@
 import type { Database } from '#database';
+import type { StoredEngineKey } from '#engines';
 import type { RequestContext } from '#kernel';
 import { LRUCache } from 'lru-cache';
-import { findHandle, findKey, unknownKey } from './key.repository.js';
+import { findStoredKey, unknownKey } from './key.repository.js';
 import { isVisible } from './key-visibility.js';
 import type { KeyEntity } from './key.entity.js';
+import { engineKey } from './stored-engine-key.js';
 
 /** A key with what its engine needs to use it. */
 export interface StoredKey {
   readonly key: KeyEntity;
-  readonly handle: Buffer | undefined;
+  /** Absent where it has no private part. */
+  readonly target: StoredEngineKey | undefined;
 }
 
 /** A verdict lives this long at most; the audit gate makes revocation exact all the same. */
@@ -67,9 +70,13 @@ export class KeyDirectory {
   #read(ctx: RequestContext, ref: string): Promise<StoredKey | undefined> {
     // Read without the token's narrowing: the entry serves every principal of the tenant.
     const { narrowing: _, ...principal } = ctx.principal;
-    return this.database.transaction(ctx, async (tx) => {
-      const key = await findKey(tx, { ...ctx, principal }, ref);
-      return key && { key, handle: await findHandle(tx, key) };
-    });
+    return this.database.transaction(
+      ctx,
+      async (tx) => {
+        const found = await findStoredKey(tx, { ...ctx, principal }, ref);
+        return found && { key: found.key, target: found.handle && engineKey(found.key, found.handle) };
+      },
+      { readOnly: true },
+    );
   }
 }

@@ -4,7 +4,7 @@ import {
   bookmarkState,
   countRows,
   listPage,
-  pageSettings,
+  plansToAvoid,
   parseFilter,
   resolvePage,
   TimeBudget,
@@ -61,7 +61,7 @@ export class KeyListingService {
       {
         statementTimeoutMs: STATEMENT_TIMEOUT_MS,
         readOnly: true,
-        settings: pageSettings(KEY_RESOURCE, request),
+        without: plansToAvoid(KEY_RESOURCE, request),
       },
     );
     return {

@@ -25,6 +25,11 @@ export interface KeyRow {
   last_used_ts: Date | null;
 }
 
+/** The columns of `KeyRow` that are of `kms_key k`. */
+export const KEY_COLUMNS =
+  'k.tenant_id, k.key_id, k.name, k.engine_id, k.algorithm, k.size, k.has_private_key, k.spki, k.fingerprint, k.state, ' +
+  'k.origin, k.aliases, k.tags, k.metadata, k.creation_ts, k.updated_ts, k.version, k.rotated_from, k.rotated_to, k.destroyed_ts';
+
 export const keyFromRow = (row: KeyRow): KeyEntity =>
   Object.assign(new KeyEntity(), {
     tenantId: row.tenant_id,

@@ -1,9 +1,10 @@
-import { isUniqueViolation, type Transaction } from '#database';
+import type { Transaction } from '#database';
 import { AppError, type RequestContext } from '#kernel';
 import { parseKeyReference, type KeyReference } from './key-reference.js';
 import { termsOf } from './key-terms.js';
 import { isVisible } from './key-visibility.js';
 import { KeyEntity } from './key.entity.js';
+import { KEY_COLUMNS, keyFromRow, type KeyRow } from './key-row.js';
 
 /** One answer for unknown, foreign, destroyed and hidden keys. */
 export const unknownKey = (): AppError => new AppError('not_found', { detail: 'There is no such key.' });
@@ -13,6 +14,48 @@ export interface FindOptions {
   readonly lock?: boolean;
 }
 
+const NAMED_BY = {
+  id: 'k.key_id = $2',
+  alias: 'k.key_id = (SELECT a.key_id FROM key_alias a WHERE a.tenant_id = $1 AND a.alias = $2)',
+};
+
+/** What is read beside the key itself, by the name that the statement has for it. */
+const BESIDE = {
+  key: ['', ''],
+  key_and_use: [
+    ', u.last_used_ts',
+    'LEFT JOIN key_use u ON u.tenant_id = k.tenant_id AND u.key_id = k.key_id',
+  ],
+  key_and_handle: [
+    ', h.handle',
+    'LEFT JOIN key_handle h ON h.tenant_id = k.tenant_id AND h.key_id = k.key_id',
+  ],
+} as const;
+
+type FoundRow = KeyRow & { readonly handle?: Buffer | null };
+
+/** Reads a live key of the transaction's tenant that the principal may know of, and what else is asked for. */
+async function findRow(
+  tx: Transaction,
+  ctx: RequestContext,
+  ref: string,
+  what: keyof typeof BESIDE,
+  { lock = false }: FindOptions = {},
+): Promise<{ key: KeyEntity; row: FoundRow } | undefined> {
+  const reference = parseKeyReference(ref);
+  if (!reference) return undefined;
+  const [columns, join] = BESIDE[what];
+  const kind = reference.kind === 'alias' ? 'alias' : 'id';
+  const [row] = await tx.prepared<FoundRow>(
+    `${what}_by_${kind}${lock ? '_locked' : ''}`,
+    `SELECT ${KEY_COLUMNS}${columns} FROM kms_key k ${join}
+      WHERE k.tenant_id = $1 AND ${NAMED_BY[kind]} AND k.state <> 'destroyed'${lock ? ' FOR UPDATE OF k' : ''}`,
+    [ctx.tenantId, reference.kind === 'alias' ? reference.alias : reference.keyId],
+  );
+  const key = row && keyFromRow(row);
+  return key && matches(key, reference) && isVisible(ctx, key) ? { key, row } : undefined;
+}
+
 /** Finds a live key of the transaction's tenant that the principal may know of. */
 export async function findKey(
   tx: Transaction,
@@ -20,22 +63,28 @@ export async function findKey(
   ref: string,
   options: FindOptions = {},
 ): Promise<KeyEntity | undefined> {
-  const reference = parseKeyReference(ref);
-  if (!reference) return undefined;
-  const query = tx.manager
-    .createQueryBuilder(KeyEntity, 'k')
-    .where('k.tenantId = :tenant', { tenant: ctx.tenantId })
-    .andWhere(`k.state <> 'destroyed'`);
-  if (reference.kind === 'id') query.andWhere('k.keyId = :id', { id: reference.keyId });
-  else {
-    query.andWhere(
-      'k.keyId = (SELECT a.key_id FROM key_alias a WHERE a.tenant_id = :tenant AND a.alias = :alias)',
-      { alias: reference.alias },
-    );
-  }
-  if (options.lock) query.setLock('pessimistic_write');
-  const key = await query.getOne();
-  return key && matches(key, reference) && isVisible(ctx, key) ? key : undefined;
+  return (await findRow(tx, ctx, ref, 'key', options))?.key;
+}
+
+/** As `findKey`, with the engine's handle where the key has a private part. */
+export async function findStoredKey(
+  tx: Transaction,
+  ctx: RequestContext,
+  ref: string,
+): Promise<{ key: KeyEntity; handle: Buffer | undefined } | undefined> {
+  const found = await findRow(tx, ctx, ref, 'key_and_handle');
+  return found && { key: found.key, handle: found.row.handle ?? undefined };
+}
+
+/** As `findKey`, with when it was last used. Throws `not_found`. */
+export async function getKeyWithUse(
+  tx: Transaction,
+  ctx: RequestContext,
+  ref: string,
+): Promise<{ key: KeyEntity; lastUsedTs: Date | undefined }> {
+  const found = await findRow(tx, ctx, ref, 'key_and_use');
+  if (!found) throw unknownKey();
+  return { key: found.key, lastUsedTs: found.row.last_used_ts ?? undefined };
 }
 
 /** As `findKey`, throwing `not_found`. */
@@ -61,31 +110,36 @@ export type NewKey = Omit<
   'state' | 'creationTs' | 'updatedTs' | 'version' | 'rotatedTo' | 'destroyedTs'
 >;
 
+/** The key, its handle and what it is found by, in one statement; nothing where the public key is there already. */
+const INSERT_KEY = `
+  WITH made AS (
+    INSERT INTO kms_key (tenant_id, key_id, name, engine_id, algorithm, size, has_private_key, spki, fingerprint, state,
+                         origin, aliases, tags, metadata, rotated_from)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'enabled', $10, $11, $12, $13, $14)
+    ON CONFLICT (tenant_id, fingerprint) WHERE state <> 'destroyed' DO NOTHING
+    RETURNING *),
+  handle AS (
+    INSERT INTO key_handle (tenant_id, key_id, handle)
+    SELECT m.tenant_id, m.key_id, $15::bytea FROM made m WHERE $15::bytea IS NOT NULL),
+  terms AS (
+    INSERT INTO key_term (tenant_id, creation_ts, key_id, term)
+    SELECT m.tenant_id, m.creation_ts, m.key_id, t FROM made m, unnest($16::text[]) t)
+  SELECT ${KEY_COLUMNS} FROM made k`;
+
 /** Stores a new enabled key with its handle. Throws `key_exists` when the tenant has its public key already. */
 export async function insertKey(
   tx: Transaction,
   ctx: RequestContext,
-  values: NewKey,
+  key: NewKey,
   handle: Buffer | undefined,
 ): Promise<KeyEntity> {
-  await tx.query('SAVEPOINT insert_key');
-  try {
-    await tx.manager.insert(KeyEntity, { ...values, state: 'enabled', version: 1 } as never);
-  } catch (error) {
-    if (!isUniqueViolation(error, 'kms_key_fingerprint')) throw error;
-    await tx.query('ROLLBACK TO SAVEPOINT insert_key');
-    throw await keyExists(tx, ctx, values.fingerprint);
-  }
-  const key = await tx.manager.findOneByOrFail(KeyEntity, { tenantId: values.tenantId, keyId: values.keyId });
-  if (handle) {
-    await tx.query('INSERT INTO key_handle (tenant_id, key_id, handle) VALUES ($1, $2, $3)', [
-      key.tenantId,
-      key.keyId,
-      handle,
-    ]);
-  }
-  await writeTerms(tx, [], key);
-  return key;
+  const [row] = await tx.prepared<KeyRow>('insert_key', INSERT_KEY, [
+    ...[key.tenantId, key.keyId, key.name, key.engineId, key.algorithm, key.size, key.hasPrivateKey],
+    ...[key.spki, key.fingerprint, key.origin, key.aliases, key.tags, JSON.stringify(key.metadata)],
+    ...[key.rotatedFrom, handle ?? null, termsOf(key)],
+  ]);
+  if (!row) throw await keyExists(tx, ctx, key.fingerprint);
+  return keyFromRow(row);
 }
 
 async function keyExists(tx: Transaction, ctx: RequestContext, fingerprint: string): Promise<AppError> {
@@ -107,16 +161,23 @@ type Change = Partial<
   Pick<KeyEntity, 'name' | 'aliases' | 'tags' | 'metadata' | 'state' | 'rotatedTo' | 'destroyedTs'>
 >;
 
+const UPDATE_KEY = `
+  UPDATE kms_key k
+     SET name = $3, aliases = $4, tags = $5, metadata = $6, state = $7, rotated_to = $8, destroyed_ts = $9,
+         version = $10, updated_ts = now()
+   WHERE k.tenant_id = $1 AND k.key_id = $2
+  RETURNING ${KEY_COLUMNS}`;
+
 /** Writes `change` to a locked key, moving its version on; gives the key as it is now. */
 export async function updateKey(tx: Transaction, key: KeyEntity, change: Change): Promise<KeyEntity> {
-  const id = { tenantId: key.tenantId, keyId: key.keyId };
-  await tx.manager.update(KeyEntity, id, {
-    ...change,
-    updatedTs: () => 'now()',
-    version: key.version + 1,
-  } as never);
+  const { name, aliases, tags, metadata, state, rotatedTo, destroyedTs } = { ...key, ...change };
+  const [row] = await tx.prepared<KeyRow>('update_key', UPDATE_KEY, [
+    ...[key.tenantId, key.keyId, name, aliases, tags, JSON.stringify(metadata), state],
+    ...[rotatedTo, destroyedTs, key.version + 1],
+  ]);
+  if (!row) throw new TypeError('a locked key is gone');
   if (change.aliases) await writeAliases(tx, key, change.aliases);
-  const updated = await tx.manager.findOneByOrFail(KeyEntity, id);
+  const updated = keyFromRow(row);
   await writeTerms(tx, termsOf(key), updated);
   return updated;
 }

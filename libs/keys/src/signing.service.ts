@@ -13,7 +13,7 @@ import {
   type SignInput,
   type SignatureRequest,
 } from './signature-request.js';
-import { engineKey, engineOf } from './stored-engine-key.js';
+import { engineOf } from './stored-engine-key.js';
 
 export interface BatchItem extends SignInput {
   /** Key id, alias or PKCS#11 URI. */
@@ -60,8 +60,8 @@ export class SigningService {
     action: AuditAction = 'kms.key.sign',
   ): Promise<Buffer> {
     const made = await this.#make(stored, request);
-    const [recorded = false] = await this.#record(ctx, [made], action);
-    if (!recorded) throw await this.#whyRefused(ctx, stored.key);
+    const { auditMac } = await this.tenantKeys.of(ctx.tenantId);
+    if (!(await this.#record(ctx, made, auditMac, action))) throw await this.#whyRefused(ctx, stored.key);
     return formatSignature(made.signature, made.spec, request.format);
   }
 
@@ -74,7 +74,9 @@ export class SigningService {
     refuseReferences(items);
     const attempts = await Promise.all(items.map(({ key, ...input }) => this.#attempt(ctx, key, input)));
     const made = attempts.filter((attempt): attempt is Made => !(attempt instanceof AppError));
-    const recorded = await this.#record(ctx, made, 'kms.key.sign');
+    const { auditMac } = await this.tenantKeys.of(ctx.tenantId);
+    // All are pushed in one turn, so that they are committed together.
+    const recorded = await Promise.all(made.map((one) => this.#record(ctx, one, auditMac, 'kms.key.sign')));
     const refused = new Set(made.filter((_, index) => !recorded[index]));
     return Promise.all(
       attempts.map(async (attempt, index) => {
@@ -104,39 +106,36 @@ export class SigningService {
     }
   }
 
-  async #make({ key, handle }: StoredKey, request: SignatureRequest): Promise<Made> {
-    if (!key.hasPrivateKey || !handle) {
+  async #make({ key, target }: StoredKey, request: SignatureRequest): Promise<Made> {
+    if (!key.hasPrivateKey || !target) {
       throw new AppError('key_state', { detail: 'The key has no private part.' });
     }
     requireFit(request.row, key);
     if (key.state !== 'enabled') throw new AppError('key_state', { detail: 'The key is disabled.' });
     const { row, type, data } = request;
     const saltLength = typeof request.saltLength === 'number' ? request.saltLength : undefined;
-    const target = engineKey(key, handle);
     const signature = await engineOf(this.engines, key).sign(target, { row, type, data, saltLength });
     return { key, spec: target.spec, request, signature };
   }
 
-  /** Whether each was recorded; records of one request are pushed in one turn, so that they are committed together. */
-  async #record(ctx: RequestContext, made: readonly Made[], action: AuditAction): Promise<boolean[]> {
-    const { auditMac } = await this.tenantKeys.of(ctx.tenantId);
-    const recorded = await Promise.all(
-      made.map(({ key, request: { row, type, data }, signature }) =>
-        this.audit.appendGated(ctx, key.keyId, {
-          action,
-          outcome: 'success',
-          detail: {
-            algorithm: row.name,
-            message_type: type,
-            message_mac: auditMac(data),
-            signature_mac: auditMac(signature),
-          },
-        }),
-      ),
-    );
-    for (const [index, { key }] of made.entries()) {
-      if (recorded[index]) this.lastUse.note(key.tenantId, key.keyId);
-    }
+  /** Whether it was recorded. Pushes the record before it returns. */
+  async #record(
+    ctx: RequestContext,
+    { key, request: { row, type, data }, signature }: Made,
+    auditMac: (data: Buffer) => string,
+    action: AuditAction,
+  ): Promise<boolean> {
+    const recorded = await this.audit.appendGated(ctx, key.keyId, {
+      action,
+      outcome: 'success',
+      detail: {
+        algorithm: row.name,
+        message_type: type,
+        message_mac: auditMac(data),
+        signature_mac: auditMac(signature),
+      },
+    });
+    if (recorded) this.lastUse.note(key.tenantId, key.keyId);
     return recorded;
   }
 

@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createDataSource, migrate } from '#database';
+import { MIGRATIONS } from '#migrations';
 import { createTestDatabase, type TestDatabase } from '../../harness/postgres.js';
 
 const INSERT = `
@@ -94,9 +95,10 @@ describe('the numbers of keys', () => {
     const before = await countsOf(one);
     const source = createDataSource({ url: test.ownerUrl, poolSize: 1, applicationName: 't' });
     await source.initialize();
-    for (let n = 0; n < 2; n += 1) await source.undoLastMigration();
+    const undone = MIGRATIONS.length - MIGRATIONS.findIndex(({ name }) => name.startsWith('KeyMatches'));
+    for (let n = 0; n < undone; n += 1) await source.undoLastMigration();
     await one.query(INSERT, ['acme', 'early', 2]);
-    expect(await migrate(test.ownerUrl)).toHaveLength(2);
+    expect(await migrate(test.ownerUrl)).toHaveLength(undone);
     await source.destroy();
     expect(await countsOf(one)).toEqual({ ECDSA: before['ECDSA']! + 1, RSA: before['RSA']! + 1 });
     const { rows } = await one.query(`

@@ -117,7 +117,7 @@ describe('no signature without an audit record', () => {
   it('a change and its record are committed together or not at all', async () => {
     for (const forward of [false, true]) {
       const name = `created-${forward}`;
-      const cut = proxy.cutAt(COMMIT, { forward, after: 'INSERT INTO "kms_key"' });
+      const cut = proxy.cutAt(COMMIT, { forward, after: 'insert_key' });
       const answer = await app.call('POST', KEYS, {
         token,
         body: { algorithm: 'Ed25519', name },

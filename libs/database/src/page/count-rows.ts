@@ -1,3 +1,4 @@
+import { areContradictory } from '../filter/contradiction.js';
 import { countQuery } from '../filter/count-query.js';
 import type { Listing } from '../filter/list-query.js';
 import type { ListResource } from '../filter/list-resource.js';
@@ -19,6 +20,7 @@ export async function countRows<Row extends object>(
   listing: Pick<Listing, 'tenantId' | 'conditions' | 'where'>,
   columns: readonly string[],
 ): Promise<Row[]> {
+  if (areContradictory(listing.conditions)) return [];
   try {
     const matches = await findMatches(tx, resource, listing);
     if (matches?.length === 0) return [];

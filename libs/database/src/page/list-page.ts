@@ -1,3 +1,5 @@
+import type { PlanType } from '../database.js';
+import { areContradictory } from '../filter/contradiction.js';
 import type { ListResource } from '../filter/list-resource.js';
 import { isIndexedSort, type Listing } from '../filter/list-query.js';
 import { listingError } from '../filter/listing-error.js';
@@ -7,19 +9,19 @@ import { PageReader } from './page-reader.js';
 import type { Page, StatementRunner } from './page.js';
 
 /** No plan that collects rows to sort them, while an index has them in order. */
-const IN_ORDER = Object.freeze({ enable_sort: 'off', enable_bitmapscan: 'off' });
+const IN_ORDER: readonly PlanType[] = ['sort', 'bitmapscan'];
 
 /**
- * The settings of the transaction that reads such a page (`TransactionOptions.settings`). Statistics are those of all
+ * What the transaction that reads such a page does without (`TransactionOptions.without`). Statistics are those of all
  * tenants together, and there are none after a bulk load: where indexes lead, the planner must not choose by them.
  */
-export const pageSettings = (
+export const plansToAvoid = (
   resource: ListResource,
   { conditions, sort }: Pick<Listing, 'conditions' | 'sort'>,
-): Readonly<Record<string, string>> => {
-  if (!isIndexedSort(resource, sort)) return {};
+): readonly PlanType[] => {
+  if (!isIndexedSort(resource, sort)) return [];
   const led = streamsOf(resource, conditions).length > 0 || conditions.some((one) => conditionMark(one));
-  return led || conditions.length === 0 ? IN_ORDER : {};
+  return led || conditions.length === 0 ? IN_ORDER : [];
 };
 
 /**
@@ -32,6 +34,7 @@ export async function listPage<Row extends object>(
   resource: ListResource,
   listing: Listing,
 ): Promise<Page<Row>> {
+  if (areContradictory(listing.conditions)) return { rows: [] };
   try {
     return await new PageReader<Row>(tx, resource, listing).read();
   } catch (error) {

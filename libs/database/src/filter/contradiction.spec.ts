@@ -1,0 +1,29 @@
+import { describe, expect, it } from 'vitest';
+import { areContradictory } from './contradiction.js';
+import { parseFilter } from './parser.js';
+import { FIELDS } from './testing/fields.js';
+
+const contradictory = (filter: string): boolean => areContradictory(parseFilter([filter], FIELDS));
+
+describe('conditions', () => {
+  it.each(['name[eq]a;name[eq]b', 'name[eq]a;size[gt]1;name[eq]b', 'name[eq]a;name[eq]a;name[eq]b'])(
+    'contradict each other: %s',
+    (filter) => {
+      expect(contradictory(filter)).toBe(true);
+    },
+  );
+
+  it.each([
+    'name[eq]a',
+    'name[eq]a;name[eq]a',
+    'name[eq]a;name[ne]b',
+    // Each of these some row may meet.
+    'name[eq_ic]a;name[eq_ic]A',
+    'name[eq]a;name[eq_ic]A',
+    'tags[ct]a;tags[ct]b',
+    'size[eq]1;size[eq]1.0',
+    'metadata.a[eq]5;metadata.a[eq]5.0',
+  ])('do not contradict each other: %s', (filter) => {
+    expect(contradictory(filter)).toBe(false);
+  });
+});
