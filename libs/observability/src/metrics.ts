@@ -4,7 +4,7 @@ import { Counter, Histogram, Registry, collectDefaultMetrics } from 'prom-client
 export class Metrics {
   readonly #registry = new Registry();
 
-  readonly requests = new Histogram({
+  readonly #requests = new Histogram({
     name: 'claviger_http_request_duration_seconds',
     help: 'Time to answer, by route and status.',
     labelNames: ['method', 'route', 'status'] as const,
@@ -25,8 +25,19 @@ export class Metrics {
     registers: [this.#registry],
   });
 
+  /** By method, route and status, so that labels are hashed once and not for each request. */
+  readonly #requestsOf = new Map<string, Histogram.Internal<'method' | 'route' | 'status'>>();
+
   constructor() {
     collectDefaultMetrics({ register: this.#registry });
+  }
+
+  /** Notes an answered request. `route` is the pattern, never the URL. */
+  observeRequest(method: string, route: string, status: number, seconds: number): void {
+    const name = `${method} ${status} ${route}`;
+    let observer = this.#requestsOf.get(name);
+    if (!observer) this.#requestsOf.set(name, (observer = this.#requests.labels({ method, route, status })));
+    observer.observe(seconds);
   }
 
   /** The exposition format's media type. */

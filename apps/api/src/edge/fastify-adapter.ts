@@ -66,7 +66,7 @@ function observe(fastify: FastifyInstance, metrics: Metrics): void {
     // The route's pattern, never the URL: paths and queries name keys and carry filter values.
     const route = request.routeOptions.url ?? 'unknown';
     const status = reply.statusCode;
-    metrics.requests.observe({ method: request.method, route, status }, reply.elapsedTime / 1_000);
+    metrics.observeRequest(request.method, route, status, reply.elapsedTime / 1_000);
     request.log.info(
       {
         method: request.method,

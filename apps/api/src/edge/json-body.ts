@@ -29,6 +29,9 @@ export function readJsonOnly(fastify: FastifyInstance): void {
 
 /** Taken for plain UTF-8, a body of another encoding would at best be malformed and at worst mean something else. */
 function encodingFault(headers: IncomingHttpHeaders): AppError | undefined {
+  // What nearly every request says.
+  if (headers['content-type'] === 'application/json' && headers['content-encoding'] === undefined)
+    return undefined;
   const refuse = (detail: string): AppError => new AppError('unsupported_media_type', { detail });
   const coding = headers['content-encoding'] ?? 'identity';
   if (coding.trim().toLowerCase() !== 'identity') return refuse('Send the body without a Content-Encoding.');
