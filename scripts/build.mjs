@@ -1,6 +1,7 @@
 /**
- * Builds every program of nest-cli.json into dist/, when their sources changed since the last build.
- * Says nothing where there is nothing to do; all output goes to stderr, since a program's own output follows.
+ * Builds the programs of nest-cli.json into dist/, when their sources changed since the last build: those of apps/,
+ * and the benchmark too when called with `bench`. Says nothing where there is nothing to do; all output goes to
+ * stderr, since a program's own output follows.
  *
  * A build goes to a folder beside dist/ and is then moved there: a failed or killed one leaves no half of a
  * program, and a running server loses no file while its successor is built.
@@ -24,6 +25,8 @@ const SOURCES = [
   'nest-cli.json',
   'scripts/build.mjs',
 ];
+/** Programs outside of apps/ that are wanted as well. */
+const EXTRA = process.argv.slice(2);
 const DIST = join(ROOT, 'dist');
 const STAMP = join(DIST, '.build-stamp');
 const STAGING = 'dist.next-';
@@ -45,11 +48,11 @@ function checkInstalled() {
   throw new BuildError('The dependencies are not installed. Run `npm ci` first.');
 }
 
-/** The programs, as `{ name, tsConfigPath, main }`. */
+/** The programs wanted, as `{ name, tsConfigPath, main }`. */
 function readPrograms() {
   const { projects } = JSON.parse(readFileSync(join(ROOT, 'nest-cli.json'), 'utf8'));
   return Object.entries(projects)
-    .filter(([, project]) => project.type === 'application')
+    .filter(([name, project]) => project.root.startsWith('apps/') || EXTRA.includes(name))
     .map(([name, project]) => ({
       name,
       tsConfigPath: project.compilerOptions.tsConfigPath,
@@ -67,11 +70,17 @@ function* filesOf(path) {
   }
 }
 
-/** A digest of all that a build depends on. */
+/** A digest of all that a build depends on, for the programs of apps/ and for each other one wanted. */
 function digestSources() {
   const configs = readdirSync(ROOT).filter((name) => /^tsconfig.*\.json$/.test(name));
+  const digests = { apps: digestFiles([...SOURCES, ...configs.sort()]) };
+  for (const name of EXTRA) digests[name] = digestFiles([name]);
+  return digests;
+}
+
+function digestFiles(sources) {
   const hash = createHash('sha256');
-  for (const source of [...SOURCES, ...configs.sort()]) {
+  for (const source of sources) {
     const files = /\.\w+$/.test(source) ? [source] : filesOf(source);
     for (const file of files) {
       const content = readFileSync(join(ROOT, file));
@@ -81,10 +90,11 @@ function digestSources() {
   return hash.digest('hex');
 }
 
-function isBuilt(digest, programs) {
+function isBuilt(digests, programs) {
   if (!programs.every(({ main }) => existsSync(main))) return false;
   try {
-    return readFileSync(STAMP, 'utf8') === digest;
+    const built = JSON.parse(readFileSync(STAMP, 'utf8'));
+    return Object.entries(digests).every(([name, digest]) => built[name] === digest);
   } catch {
     return false;
   }
@@ -156,7 +166,7 @@ function removeStaging() {
   }
 }
 
-async function build(programs, digest) {
+async function build(programs, digests) {
   if (!existsSync(join(ROOT, 'node_modules/@nestjs/cli'))) {
     throw new BuildError('The build tools are not installed. Run `npm ci` without --omit=dev.');
   }
@@ -176,7 +186,7 @@ async function build(programs, digest) {
     const complaint = complaints.find((text) => text !== undefined);
     if (complaint !== undefined) throw new BuildError(`${complaint}\nThe build failed.`);
     replaceDist(staging);
-    writeFileSync(STAMP, digest);
+    writeFileSync(STAMP, JSON.stringify(digests));
   } finally {
     rmSync(staging, { recursive: true, force: true, maxRetries: 5 });
   }
@@ -189,8 +199,8 @@ try {
   const programs = readPrograms();
   if (!isBuilt(digestSources(), programs)) {
     await withLock(async () => {
-      const digest = digestSources();
-      if (!isBuilt(digest, programs)) await build(programs, digest);
+      const digests = digestSources();
+      if (!isBuilt(digests, programs)) await build(programs, digests);
     });
   }
 } catch (error) {

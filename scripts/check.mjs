@@ -30,6 +30,7 @@ const PARTS = {
     'apps',
     'libs',
     'migrations',
+    'bench',
     'test',
   ],
   rules: ['node', 'scripts/prove-rules.mjs'],

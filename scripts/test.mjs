@@ -93,6 +93,12 @@ const STEPS = {
   unit: project('unit'),
   integration: project('integration'),
   program: project('program'),
+  // Too short to say how fast anything is: it must run, and show that nothing was left out.
+  bench: async () => {
+    const built = await node('scripts/build.mjs', 'bench');
+    const small = '--only sign,processes,list --seconds 0.2 --turns 1 --keys 3000 --tenants 3'.split(' ');
+    return single(built.ok ? await node('dist/bench/main.js', ...small, '--out', scratch) : built);
+  },
   // The runtime that has ML-DSA, and that the image runs on.
   node24: () =>
     vitest(

@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import type { DynamicModule } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { SwaggerModule } from '@nestjs/swagger';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
@@ -14,16 +15,17 @@ import { createValidationPipe } from './edge/validation.pipe.js';
 import { buildOpenApi } from './openapi.js';
 import type { Services } from './services.js';
 
-/** The HTTP application, ready to listen. */
+/** The HTTP application, ready to listen. `surround` may put its module into another, which has routes of its own. */
 export async function createHttpApp(
   config: Config,
   services: Services,
   logger: Logger,
+  surround: (api: DynamicModule) => DynamicModule = (api) => api,
 ): Promise<NestFastifyApplication> {
   const adapter = createFastifyAdapter(config, logger, services.metrics);
   guardRoutes(adapter.getInstance<FastifyInstance>(), services);
-  const module = AppModule.of(services.providers, { metricsOnMainPort: config.metricsPort === undefined });
-  const app = await NestFactory.create<NestFastifyApplication>(module, adapter, {
+  const api = AppModule.of(services.providers, { metricsOnMainPort: config.metricsPort === undefined });
+  const app = await NestFactory.create<NestFastifyApplication>(surround(api), adapter, {
     logger: false,
     abortOnError: false,
     bodyParser: false,

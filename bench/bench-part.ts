@@ -1,0 +1,31 @@
+import type { Meter } from './measure.js';
+import type { Report } from './report.js';
+import type { Stage } from './stage.js';
+
+/** How much of everything a run does. */
+export interface Scale {
+  /** Length of one measured window. */
+  readonly seconds: number;
+  /** How often cases that are compared are measured in turn. */
+  readonly turns: number;
+  /** Keys of the largest tenant. */
+  readonly keys: number;
+  /** Tenants beside it. */
+  readonly tenants: number;
+  /** Requests over which memory must stay flat. */
+  readonly requests: number;
+}
+
+export interface Bench {
+  readonly stage: Stage;
+  readonly meter: Meter;
+  readonly report: Report;
+  readonly scale: Scale;
+}
+
+/** One part of the benchmark; `--only` chooses by name. */
+export interface BenchPart {
+  readonly name: string;
+  readonly title: string;
+  readonly run: (bench: Bench) => Promise<void>;
+}

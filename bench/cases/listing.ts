@@ -1,0 +1,174 @@
+import type { ApiClient } from '../api-client.js';
+import { timeStatement } from '../bare-statement.js';
+import type { Bench, BenchPart } from '../bench-part.js';
+import type { Figures } from '../measure.js';
+import { VALUES } from '../seed/listed-keys.js';
+import { checkSeed, LARGE, seedListing } from '../seed/seed-listing.js';
+import type { ServerProcess } from '../servers/server-process.js';
+
+const KEYS = '/api/kms/v1/keys';
+const LIMIT = 50;
+const FAR = 5_000;
+/** Filters are many: a short look at each. */
+const LOOK_S = 0.15;
+const SHOWN = 10;
+const FILTER_MS = 50;
+const STATS_MS = 5;
+/** The listing's own limit is a second for its statements together; the rest is HTTP and a first plan. */
+const TIME_LIMIT_MS = 1_250;
+
+interface Page {
+  readonly next_bookmark: string;
+  readonly list: readonly { readonly key_id: string }[];
+}
+
+interface Listing {
+  readonly bench: Bench;
+  readonly api: ServerProcess;
+  readonly client: ApiClient;
+}
+
+const query = (parameters: Readonly<Record<string, string>>): string =>
+  `?${new URLSearchParams(parameters).toString()}`;
+
+async function look({ bench, api, client }: Listing, path: string, seconds: number): Promise<Figures> {
+  const load = {
+    servers: [api],
+    token: client.token,
+    connections: 1,
+    requests: [{ method: 'GET' as const, path }],
+  };
+  return (await bench.meter.measure({ ...load, seconds })).figures;
+}
+
+async function run(bench: Bench): Promise<void> {
+  const { stage, report } = bench;
+  const api = await stage.start();
+  const client = await stage.client(api, LARGE);
+  const since = performance.now();
+  await seedListing(stage, bench.scale);
+  const seed = await checkSeed(stage);
+  report.proof('the keys are stored as the product stores them', seed.holds, seed.evidence);
+  report.row(`filled in ${((performance.now() - since) / 1_000).toFixed(0)} s`, {});
+  const listing = { bench, api, client };
+  await pages(listing);
+  await filters(listing);
+  await unindexed(listing);
+  await statistics(listing);
+  await stage.stop(api);
+}
+
+/** Page 1 and page 5,000, by the default order. */
+async function pages(listing: Listing): Promise<void> {
+  const { bench, client } = listing;
+  const { stage, report, scale } = bench;
+  const first = `${KEYS}${query({ limit: String(LIMIT) })}`;
+  const seen = new Set<string>();
+  let page = await client.call<Page>('GET', first);
+  let number = 1;
+  let far = first;
+  while (number < FAR && page.next_bookmark !== '') {
+    for (const { key_id: id } of page.list) seen.add(id);
+    far = `${KEYS}${query({ bookmark: page.next_bookmark })}`;
+    page = await client.call<Page>('GET', far);
+    number += 1;
+  }
+  const walked = (number - 1) * LIMIT;
+  report.proof(
+    `the pages before page ${number} have no key twice`,
+    seen.size === walked,
+    `${seen.size} of ${walked}`,
+  );
+  const turns = { first: [] as Figures[], far: [] as Figures[] };
+  for (let turn = 0; turn < scale.turns; turn += 1) {
+    turns.first.push(await look(listing, first, scale.seconds / 2));
+    turns.far.push(await look(listing, far, scale.seconds / 2));
+  }
+  const best = (list: readonly Figures[]): Figures => list.toSorted((a, b) => a.p50Ms - b.p50Ms)[0]!;
+  const [one, many] = [best(turns.first), best(turns.far)];
+  const app = await stage.connectAsApp();
+  const text = `SELECT * FROM kms_key WHERE tenant_id = $1 AND state <> 'destroyed' ORDER BY creation_ts, key_id LIMIT 51`;
+  const bare = await timeStatement(app, { tenant: LARGE, text, params: [LARGE] }, scale.seconds / 2);
+  await app.end();
+  report.row('the statement of page 1 alone', bare);
+  report.row('page 1', one, { 'bare statement': one.p50Ms / bare.p50Ms });
+  report.row(`page ${number}`, many, { 'page 1': many.p50Ms / one.p50Ms });
+  report.demand('a far page ÷ page 1, p50', many.p50Ms / one.p50Ms, 1.2);
+}
+
+/** Each indexed equality, and each pair of them: a third, never together, only the newest, none. */
+async function filters(listing: Listing): Promise<void> {
+  const { report } = listing.bench;
+  const single = Object.entries(VALUES).flatMap(([field, values]) =>
+    [values.third, values.newest, values.none]
+      .filter((value) => value !== undefined)
+      .map((value) => field + value),
+  );
+  const fields = Object.entries(VALUES);
+  const pairs = fields.flatMap(([field, values], index) =>
+    fields.slice(index).flatMap(([otherField, otherValues]) =>
+      [
+        [values.third, field === otherField ? undefined : otherValues.third],
+        [values.third, otherValues.other],
+        [values.newest, field === otherField ? undefined : otherValues.newest],
+        [values.third, otherValues.newest],
+        [values.third, otherValues.none],
+      ]
+        .filter((pair) => pair.every((value) => value !== undefined))
+        .map(([one, other]) => `${field}${one};${otherField}${other}`),
+    ),
+  );
+  const slowest: { filter: string; figures: Figures }[] = [];
+  for (const filter of [...single, ...pairs]) {
+    const figures = await look(listing, `${KEYS}${query({ filter, limit: String(LIMIT) })}`, LOOK_S);
+    slowest.push({ filter, figures });
+  }
+  const byTime = (): unknown => slowest.sort((a, b) => b.figures.p50Ms - a.figures.p50Ms);
+  byTime();
+  // A look is short, and the longest of eighty is mostly one that was disturbed: the first are measured again.
+  for (const one of slowest.slice(0, SHOWN)) {
+    const path = `${KEYS}${query({ filter: one.filter, limit: String(LIMIT) })}`;
+    one.figures = await look(listing, path, listing.bench.scale.seconds * 1.5);
+  }
+  byTime();
+  const middle = slowest[Math.floor(slowest.length / 2)]!;
+  report.row(`${slowest.length} filters, the middle one`, middle.figures);
+  for (const { filter, figures } of slowest.slice(0, SHOWN)) report.row(filter, figures);
+  report.demand(
+    'the slowest of the indexed equality filters, p50 in ms',
+    slowest[0]!.figures.p50Ms,
+    FILTER_MS,
+  );
+}
+
+/** What no index serves ends in time, with rows or a clear refusal. */
+async function unindexed({ bench, api, client }: Listing): Promise<void> {
+  for (const [name, parameters] of [
+    ['a substring that no name has', { filter: 'name[ct]zzzzzz' }],
+    ['a jsonpath that no key meets', { filter: 'metadata[jsonpath]$.owner == "nobody"' }],
+    ['sorted by metadata', { sort_by: 'metadata.owner' }],
+  ] as const) {
+    const since = performance.now();
+    const answer = await fetch(`${api.url}${KEYS}${query(parameters)}`, {
+      headers: { authorization: `Bearer ${client.token}` },
+    });
+    const body = (await answer.json()) as { code?: string };
+    const tookMs = performance.now() - since;
+    bench.report.row(`${name}: ${answer.status} ${body.code ?? ''}`.trim(), { p50Ms: tookMs });
+    bench.report.demand(`${name}: ends within its time, ms`, tookMs, TIME_LIMIT_MS);
+    const clear = answer.status === 200 || (answer.status === 400 && body.code === 'filter_too_costly');
+    bench.report.proof(`${name}: rows or a clear refusal`, clear, `${answer.status} ${body.code ?? ''}`);
+  }
+}
+
+async function statistics(listing: Listing): Promise<void> {
+  const { report, scale } = listing.bench;
+  const path = '/api/kms/v1/stats';
+  const { total_keys: total } = await listing.client.call<{ total_keys: number }>('GET', path);
+  const figures = await look(listing, path, scale.seconds / 2);
+  report.row('statistics without a filter', figures);
+  report.demand('statistics without a filter, p50 in ms', figures.p50Ms, STATS_MS);
+  report.proof('the statistics are exact', total === scale.keys, `${total} of ${scale.keys} keys`);
+}
+
+export const LISTING: BenchPart = { name: 'list', title: 'Listing', run };

@@ -1,0 +1,67 @@
+import type { Bench, BenchPart } from '../bench-part.js';
+import { runLoad } from '../load/run-load.js';
+import { KINDS, SigningKey } from './key-fixtures.js';
+
+const TENANT = 'bench-memory';
+const CONNECTIONS = 32;
+const SAMPLE_MS = 500;
+/** monitorEventLoopDelay() of Node measures from tick to tick of a timer of 10 ms, and so has those in every value. */
+const TIMER_MS = 10;
+
+/** Memory and the event loop under full load for long. */
+async function run({ stage, report, scale }: Bench): Promise<void> {
+  const api = await stage.start();
+  const client = await stage.client(api, TENANT);
+  const key = await SigningKey.create(client, KINDS[0]!);
+  const lagMs = async (): Promise<number> => {
+    const text = await (await fetch(`${api.url}/metrics`)).text();
+    return Number(/^nodejs_eventloop_lag_p99_seconds (\S+)$/m.exec(text)?.[1]) * 1_000;
+  };
+  const samples: number[] = [];
+  let sampling: NodeJS.Timeout | undefined;
+  const result = await runLoad(
+    {
+      ports: [api.port],
+      token: client.token,
+      requests: key.signRequests('raw'),
+      connections: CONNECTIONS,
+      // Until then caches fill and hot functions are compiled.
+      warmUpMs: scale.seconds * 7_000,
+      until: { answers: scale.requests },
+      keep: 0,
+    },
+    {
+      opened: () => {
+        // Read once: each reading begins anew.
+        void lagMs();
+        sampling = setInterval(() => samples.push(api.residentMiB()), SAMPLE_MS);
+      },
+      closed: () => clearInterval(sampling),
+    },
+  );
+  const p99LagMs = (await lagMs()) - TIMER_MS;
+  const [least, most] = [Math.min(...samples), Math.max(...samples)];
+  const middle = (least + most) / 2;
+  const fifth = Math.ceil(samples.length / 5);
+  const mean = (list: readonly number[]): number => list.reduce((sum, value) => sum + value, 0) / list.length;
+  const growth = mean(samples.slice(-fifth)) / mean(samples.slice(0, fifth));
+  report.row(`P-256 raw sign, ${result.answers} requests`, {
+    requests: result.answers,
+    perSecond: (result.answers / result.windowMs) * 1_000,
+    p50Ms: result.p50Ms,
+    p99Ms: result.p99Ms,
+    residentMiB: most,
+  });
+  report.row(
+    `resident memory from ${least.toFixed(0)} to ${most.toFixed(0)} MiB`,
+    {},
+    { 'first fifth': growth },
+  );
+  report.demand('resident memory: ± of its middle', (most - middle) / middle, 0.1);
+  report.demand('event loop delay p99, ms', p99LagMs, 20);
+  const { 200: answered = 0, ...others } = result.statuses;
+  report.proof('each request is answered', Object.keys(others).length === 0, `${answered} answers`);
+  await stage.stop(api);
+}
+
+export const MEMORY: BenchPart = { name: 'memory', title: 'Memory and the event loop', run };

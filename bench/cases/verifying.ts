@@ -1,0 +1,48 @@
+import { cpus } from 'node:os';
+import type { Bench, BenchPart } from '../bench-part.js';
+import { openSslSpeed } from '../openssl.js';
+import { KINDS, SigningKey } from './key-fixtures.js';
+
+const TENANT = 'bench-verifying';
+const CONNECTIONS = 64;
+
+async function run({ stage, meter, report }: Bench): Promise<void> {
+  const api = await stage.start();
+  const empty = await stage.start('dist/bench/servers/empty-route.js');
+  const client = await stage.client(api, TENANT);
+  const first = await SigningKey.create(client, KINDS[0]!);
+  const beginning = { connections: CONNECTIONS, token: client.token };
+  await meter.warmUp(
+    { ...beginning, servers: [empty], requests: first.bodiesTo('/bench/empty') },
+    { ...beginning, servers: [api], requests: await first.verifyRequests(client) },
+  );
+  for (const kind of KINDS) {
+    const key = await SigningKey.create(client, kind);
+    const load = { connections: CONNECTIONS, token: client.token };
+    const { verifyUs } = await openSslSpeed(kind.speed, cpus().length);
+    const requests = await key.verifyRequests(client);
+    const outcomes = await meter.compare(
+      {
+        empty: { ...load, servers: [empty], requests: key.bodiesTo('/bench/empty') },
+        verify: { ...load, servers: [api], requests, keep: 1 },
+      },
+      1,
+    );
+    const { figures, kept } = outcomes.verify;
+    const above = figures.cpuUs - outcomes.empty.figures.cpuUs;
+    report.row(`${kind.title}: verify`, figures, {
+      'empty route': figures.cpuUs / outcomes.empty.figures.cpuUs,
+      'openssl above empty': above / verifyUs,
+    });
+    const [answer] = kept;
+    report.proof(
+      `${kind.title}: the signatures are found good`,
+      answer?.body === '{"valid":true}',
+      answer?.body ?? '',
+    );
+  }
+  await stage.stop(empty);
+  await stage.stop(api);
+}
+
+export const VERIFYING: BenchPart = { name: 'verify', title: 'Verifying', run };

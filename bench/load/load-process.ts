@@ -1,0 +1,109 @@
+import { createHistogram } from 'node:perf_hooks';
+import { Connection } from './connection.js';
+import type { KeptAnswer, LoadMessage, LoadPlan, LoadReport, RawRequest } from './load-plan.js';
+
+const tell = (message: LoadMessage): void => void process.send?.(message);
+
+function asText({ method, path, body }: RawRequest, port: number, token: string | undefined): string {
+  const lines = [`${method} ${path} HTTP/1.1`, `Host: 127.0.0.1:${port}`];
+  if (token !== undefined) lines.push(`Authorization: Bearer ${token}`);
+  if (body !== undefined) lines.push('Content-Type: application/json', `Content-Length: ${body.length}`);
+  return `${lines.join('\r\n')}\r\n\r\n${body ?? ''}`;
+}
+
+/** Every so many answers one is kept. */
+const KEEP_EVERY = 37;
+
+/** Puts load on a server by a plan: a closed loop on each connection. */
+class Load {
+  readonly #latencies = createHistogram({ lowest: 1, highest: 60_000_000_000, figures: 3 });
+  readonly #statuses: Record<string, number> = {};
+  readonly #kept: KeptAnswer[] = [];
+  #window: 'before' | 'open' | 'closed' = 'before';
+  #next = 0;
+  #answered = 0;
+  #inWindow = 0;
+  #openedAt = 0;
+  #windowMs = 0;
+
+  constructor(private readonly plan: LoadPlan) {}
+
+  async run(): Promise<LoadReport> {
+    const { ports, connections, token, requests } = this.plan;
+    const texts = ports.map((port) => requests.map((request) => asText(request, port, token)));
+    const loops = Array.from({ length: connections }, (_, index) =>
+      this.#loop(ports[index % ports.length]!, texts[index % ports.length]!),
+    );
+    setTimeout(() => this.#open(), this.plan.warmUpMs);
+    await Promise.all(loops);
+    return {
+      answers: this.#inWindow,
+      windowMs: this.#windowMs,
+      p50Ms: this.#latencies.percentile(50) / 1e6,
+      p99Ms: this.#latencies.percentile(99) / 1e6,
+      statuses: this.#statuses,
+      kept: this.#kept,
+    };
+  }
+
+  #open(): void {
+    this.#window = 'open';
+    this.#openedAt = performance.now();
+    tell({ type: 'opened' });
+    if ('ms' in this.plan.until) setTimeout(() => this.#close(), this.plan.until.ms);
+  }
+
+  #close(): void {
+    if (this.#window === 'closed') return;
+    this.#window = 'closed';
+    this.#windowMs = performance.now() - this.#openedAt;
+    tell({ type: 'closed' });
+  }
+
+  /** Ends once the window is closed and its last answer there. */
+  #loop(port: number, texts: readonly string[]): Promise<void> {
+    return new Promise((resolve, reject) => {
+      let connection: Connection | undefined;
+      let asked = 0;
+      const send = (): void => {
+        asked = this.#next++ % texts.length;
+        connection?.send(texts[asked]!);
+      };
+      const onAnswer = (status: number, body: string, latencyNs: number): void => {
+        this.#note(asked, status, body, latencyNs);
+        if (this.#window !== 'closed') return send();
+        connection?.close();
+        resolve();
+      };
+      Connection.open(port, onAnswer, reject).then((opened) => {
+        connection = opened;
+        send();
+      }, reject);
+    });
+  }
+
+  #note(request: number, status: number, body: string, latencyNs: number): void {
+    this.#statuses[status] = (this.#statuses[status] ?? 0) + 1;
+    if (this.#kept.length < this.plan.keep && this.#answered % KEEP_EVERY === 0) {
+      this.#kept.push({ request, body });
+    }
+    this.#answered += 1;
+    if (this.#window !== 'open') return;
+    this.#inWindow += 1;
+    this.#latencies.record(Math.max(1, latencyNs));
+    if ('answers' in this.plan.until && this.#inWindow === this.plan.until.answers) this.#close();
+  }
+}
+
+process.once('message', (plan) => {
+  new Load(plan as LoadPlan).run().then(
+    (report) => {
+      tell({ type: 'report', report });
+      process.disconnect();
+    },
+    (error: unknown) => {
+      process.stderr.write(`the load failed: ${String(error)}\n`);
+      process.exit(1);
+    },
+  );
+});
