@@ -26,7 +26,7 @@ const PARTS: readonly BenchPart[] = [
   LISTING,
 ];
 
-const USAGE = `npm run bench -- [--only <part>,…] [--folder <path>] [--out <folder>] [--seconds 1.2] [--turns 5] [--keys 1000000]
+const USAGE = `npm run bench -- [--only <part>,…] [--folder <path>] [--out <folder>] [--seconds 1.2] [--turns 4] [--keys 1000000]
 
 parts: ${PARTS.map(({ name }) => name).join(', ')}
 `;
@@ -38,7 +38,7 @@ function readArguments(): { parts: readonly BenchPart[]; scale: Scale; folder?: 
       folder: { type: 'string' },
       out: { type: 'string', default: 'bench/results' },
       seconds: { type: 'string', default: '1.2' },
-      turns: { type: 'string', default: '5' },
+      turns: { type: 'string', default: '4' },
       keys: { type: 'string', default: '1000000' },
       tenants: { type: 'string', default: '1000' },
       requests: { type: 'string', default: '200000' },
