@@ -93,7 +93,7 @@ export class Database {
       (runner as { isTransactionActive: boolean }).isTransactionActive = true;
       const tx = new Transaction(runner, client, tenantId);
       try {
-        const result = await work(tx);
+        const result = await upToItsEnd(tx, work);
         await begun;
         await commit(client);
         tx.committed();
@@ -129,6 +129,14 @@ function beginning(
   }
   for (const plan of without) statements.push(`SET LOCAL enable_${plan} = off`);
   return statements.join('; ');
+}
+
+async function upToItsEnd<T>(tx: Transaction, work: (tx: Transaction) => Promise<T>): Promise<T> {
+  try {
+    return await work(tx);
+  } finally {
+    tx.end();
+  }
 }
 
 /** PostgreSQL answers the COMMIT of a transaction that failed by rolling it back, and calls that no error. */

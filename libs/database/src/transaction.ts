@@ -5,21 +5,28 @@ import type { SqlQuery } from './sql-query.js';
 /** An open transaction. Good only inside the function it was given to. */
 export class Transaction {
   readonly #committed: (() => void)[] = [];
+  readonly #runner: QueryRunner;
+  readonly #client: pg.PoolClient;
+  #ended = false;
 
   constructor(
-    private readonly runner: QueryRunner,
-    private readonly client: pg.PoolClient,
+    runner: QueryRunner,
+    client: pg.PoolClient,
     /** Whose rows the transaction sees; undefined for the system role. */
     readonly tenantId: string | undefined,
-  ) {}
+  ) {
+    this.#runner = runner;
+    this.#client = client;
+  }
 
   get manager(): EntityManager {
-    return this.runner.manager;
+    this.#open();
+    return this.#runner.manager;
   }
 
   /** Runs one statement and gives its rows. */
   async query<Row extends pg.QueryResultRow>(text: string, params: readonly unknown[] = []): Promise<Row[]> {
-    return (await this.client.query<Row>(text, [...params])).rows;
+    return (await this.#open().query<Row>(text, [...params])).rows;
   }
 
   /**
@@ -31,7 +38,7 @@ export class Transaction {
     text: string,
     params: readonly unknown[],
   ): Promise<Row[]> {
-    return (await this.client.query<Row>({ name, text, values: [...params] })).rows;
+    return (await this.#open().query<Row>({ name, text, values: [...params] })).rows;
   }
 
   /** Runs a built statement. */
@@ -41,7 +48,7 @@ export class Transaction {
 
   /** Rows that an INSERT, UPDATE or DELETE touched. */
   async execute(text: string, params: readonly unknown[] = []): Promise<number> {
-    return (await this.client.query(text, [...params])).rowCount ?? 0;
+    return (await this.#open().query(text, [...params])).rowCount ?? 0;
   }
 
   /** Runs `effect` after the commit, and not at all when the transaction fails. */
@@ -49,8 +56,19 @@ export class Transaction {
     this.#committed.push(effect);
   }
 
+  /** Called by the database once the work is done: from here on, the connection is another transaction's. */
+  end(): void {
+    this.#ended = true;
+  }
+
   /** Called by the database once the commit is durable. */
   committed(): void {
     for (const effect of this.#committed) effect();
+  }
+
+  /** The connection. Another tenant's statements may run on it once this transaction has ended. */
+  #open(): pg.PoolClient {
+    if (this.#ended) throw new TypeError('a statement in a transaction that has ended');
+    return this.#client;
   }
 }
