@@ -1,9 +1,9 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import type { Bench, BenchPart, Scale } from './bench-part.js';
-import { BATCHES_PART } from './cases/batches.js';
+import { BATCH_SIGNING } from './cases/batches.js';
 import { FLOOR } from './cases/floor.js';
-import { KEYS_PART } from './cases/keys.js';
+import { KEY_MAKING } from './cases/keys.js';
 import { LISTING } from './cases/listing.js';
 import { MEMORY } from './cases/memory.js';
 import { PROCESSES } from './cases/processes.js';
@@ -19,10 +19,10 @@ const PARTS: readonly BenchPart[] = [
   FLOOR,
   SIGNING,
   VERIFYING,
-  BATCHES_PART,
+  BATCH_SIGNING,
   PROCESSES,
   MEMORY,
-  KEYS_PART,
+  KEY_MAKING,
   LISTING,
 ];
 
@@ -68,6 +68,9 @@ async function main(): Promise<void> {
   const { parts, scale, folder, out } = readArguments();
   const report = new Report((line) => void process.stdout.write(`${line}\n`));
   const stage = await Stage.open(folder);
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => void stage.close().finally(() => process.exit(1)));
+  }
   try {
     const machine = await describeMachine(stage.owner);
     const bench: Bench = { stage, meter: new Meter(stage, scale.seconds), report, scale };

@@ -29,6 +29,8 @@ export interface LoadCase extends Pick<LoadPlan, 'requests' | 'connections' | 't
 
 export interface Outcome {
   readonly figures: Figures;
+  /** Those of each turn; one, where nothing was compared. */
+  readonly turns: readonly Figures[];
   readonly kept: readonly KeptAnswer[];
   /** Answers in all, those outside the window too. */
   readonly answered: number;
@@ -79,7 +81,7 @@ export class Meter {
       databaseCpuUs: ((after.database - before.database) / report.answers) * 1e6,
       residentMiB: servers.reduce((sum, server) => sum + server.residentMiB(), 0),
     };
-    return { figures, kept: report.kept, answered };
+    return { figures, turns: [figures], kept: report.kept, answered };
   }
 
   /**
@@ -123,9 +125,22 @@ function merge(outcomes: readonly Outcome[]): Outcome {
       databaseCpuUs: typical((figures) => figures.databaseCpuUs),
       residentMiB: typical((figures) => figures.residentMiB),
     },
+    turns: outcomes.flatMap(({ turns }) => turns),
     kept: outcomes.flatMap(({ kept }) => kept),
     answered: outcomes.reduce((sum, { answered }) => sum + answered, 0),
   };
+}
+
+/**
+ * The median over the turns of what `relate` makes of the processor time of two cases in the same turn, in microseconds:
+ * what slows the machine for longer than a turn cancels out.
+ */
+export function relateTurns(
+  one: Outcome,
+  other: Outcome,
+  relate: (one: number, other: number, turn: number) => number,
+): number {
+  return median(one.turns.map(({ cpuUs }, turn) => relate(cpuUs, other.turns[turn]!.cpuUs, turn)));
 }
 
 /** The middle one; of an even number, the mean of the two in the middle. */

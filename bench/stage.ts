@@ -17,6 +17,7 @@ const SCOPE = 'kms:keys:read kms:keys:write kms:keys:sign kms:keys:verify kms:ke
 export class Stage {
   readonly #servers: ServerProcess[] = [];
   #started = 0;
+  #closing: Promise<void> | undefined;
 
   private constructor(
     private readonly folder: string,
@@ -96,7 +97,13 @@ export class Stage {
     await server.stop();
   }
 
-  async close(): Promise<void> {
+  /** Ends all that was started, however often it is called. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     for (const server of this.#servers.splice(0)) await server.stop();
     await this.owner.end();
     await this.database.stop();

@@ -3,7 +3,8 @@ import { cpus } from 'node:os';
 import type { Bench, BenchPart } from '../bench-part.js';
 import { openSslSpeed } from '../openssl.js';
 import { countUses } from './audit-census.js';
-import { KINDS, SigningKey } from './key-fixtures.js';
+import { KINDS } from './kinds.js';
+import { SigningKey } from './signing-key.js';
 
 const TENANT = 'bench-batches';
 const CONNECTIONS = 4;
@@ -48,4 +49,4 @@ async function run({ stage, meter, report }: Bench): Promise<void> {
   await stage.stop(api);
 }
 
-export const BATCHES_PART: BenchPart = { name: 'batch', title: 'Batches', run };
+export const BATCH_SIGNING: BenchPart = { name: 'batch', title: 'Batches', run };

@@ -1,6 +1,7 @@
 import { timeStatement } from '../bare-statement.js';
 import type { Bench, BenchPart } from '../bench-part.js';
-import { KINDS, SigningKey } from './key-fixtures.js';
+import { KINDS } from './kinds.js';
+import { SigningKey } from './signing-key.js';
 
 const TENANT = 'bench-floor';
 const CONNECTIONS = 32;
@@ -11,7 +12,7 @@ async function run({ stage, meter, report, scale }: Bench): Promise<void> {
   const empty = await stage.start('dist/bench/servers/empty-route.js');
   const client = await stage.client(empty, TENANT);
   const key = await SigningKey.create(client, KINDS[0]!);
-  const load = { token: client.token, connections: CONNECTIONS, requests: key.bodiesTo('/bench/empty') };
+  const load = { token: client.token, connections: CONNECTIONS, requests: key.emptyRequests() };
   await meter.warmUp({ ...load, servers: [fastify] }, { ...load, servers: [empty] });
   const outcomes = await meter.compare(
     { fastify: { ...load, servers: [fastify] }, empty: { ...load, servers: [empty] } },

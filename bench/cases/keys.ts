@@ -1,7 +1,8 @@
 import type { Bench, BenchPart } from '../bench-part.js';
 import { timeStatement } from '../bare-statement.js';
 import { countUses } from './audit-census.js';
-import { KINDS, SigningKey } from './key-fixtures.js';
+import { KINDS } from './kinds.js';
+import { SigningKey } from './signing-key.js';
 
 const TENANT = 'bench-keys';
 const KEYS = '/api/kms/v1/keys';
@@ -54,4 +55,4 @@ async function run({ stage, meter, report, scale }: Bench): Promise<void> {
   await stage.stop(api);
 }
 
-export const KEYS_PART: BenchPart = { name: 'keys', title: 'Making and reading keys', run };
+export const KEY_MAKING: BenchPart = { name: 'keys', title: 'Making and reading keys', run };

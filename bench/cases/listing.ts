@@ -11,7 +11,7 @@ const LIMIT = 50;
 const FAR = 5_000;
 /** Filters are many: a short look at each. */
 const LOOK_S = 0.15;
-const SHOWN = 10;
+const SHOWN = 8;
 const FILTER_MS = 50;
 const STATS_MS = 5;
 /** The listing's own limit is a second for its statements together; the rest is HTTP and a first plan. */
@@ -128,7 +128,7 @@ async function filters(listing: Listing): Promise<void> {
   // A look is short, and the longest of eighty is mostly one that was disturbed: the first are measured again.
   for (const one of slowest.slice(0, SHOWN)) {
     const path = `${KEYS}${query({ filter: one.filter, limit: String(LIMIT) })}`;
-    one.figures = await look(listing, path, listing.bench.scale.seconds * 1.5);
+    one.figures = await look(listing, path, listing.bench.scale.seconds);
   }
   byTime();
   const middle = slowest[Math.floor(slowest.length / 2)]!;

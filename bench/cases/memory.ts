@@ -1,9 +1,10 @@
 import type { Bench, BenchPart } from '../bench-part.js';
 import { runLoad } from '../load/run-load.js';
-import { KINDS, SigningKey } from './key-fixtures.js';
+import { KINDS } from './kinds.js';
+import { SigningKey } from './signing-key.js';
 
 const TENANT = 'bench-memory';
-const CONNECTIONS = 32;
+const CONNECTIONS = 64;
 const SAMPLE_MS = 500;
 /** monitorEventLoopDelay() of Node measures from tick to tick of a timer of 10 ms, and so has those in every value. */
 const TIMER_MS = 10;
@@ -26,7 +27,7 @@ async function run({ stage, report, scale }: Bench): Promise<void> {
       requests: key.signRequests('raw'),
       connections: CONNECTIONS,
       // Until then caches fill and hot functions are compiled.
-      warmUpMs: scale.seconds * 7_000,
+      warmUpMs: scale.seconds * 12_000,
       until: { answers: scale.requests },
       keep: 0,
     },

@@ -1,7 +1,9 @@
 import type { Bench, BenchPart } from '../bench-part.js';
 import { LockWatch } from '../lock-watch.js';
+import { relateTurns } from '../measure.js';
 import { countUses } from './audit-census.js';
-import { KINDS, SigningKey } from './key-fixtures.js';
+import { KINDS } from './kinds.js';
+import { SigningKey } from './signing-key.js';
 
 const TENANT = 'bench-processes';
 
@@ -27,7 +29,7 @@ async function run({ stage, meter, report, scale }: Bench): Promise<void> {
     scale.turns,
   );
   const waited = await watch.stop();
-  const ratio = outcomes.two.figures.cpuUs / outcomes.one.figures.cpuUs;
+  const ratio = relateTurns(outcomes.two, outcomes.one, (two, one) => two / one);
   report.row('P-256 raw sign, 1 process', outcomes.one.figures);
   report.row('P-256 raw sign, 2 processes', outcomes.two.figures, { '1 process': ratio });
   report.demand('CPU per request: 2 processes ÷ 1', ratio, 1.15);

@@ -1,46 +1,51 @@
 import { cpus } from 'node:os';
 import type { Bench, BenchPart } from '../bench-part.js';
 import { openSslSpeed } from '../openssl.js';
-import { median, type Outcome } from '../measure.js';
+import { median, relateTurns, type LoadCase, type Outcome } from '../measure.js';
 import { countUses } from './audit-census.js';
-import { KINDS, SigningKey, type Kind, type MessageType } from './key-fixtures.js';
+import { KINDS, type Kind } from './kinds.js';
+import { SigningKey, type MessageType } from './signing-key.js';
 
 const TENANT = 'bench-signing';
-const EMPTY = '/bench/empty';
 const CONNECTIONS = 64;
 const SAMPLE = 20;
+/** What a signature may cost above the empty route, in signatures of `openssl`. */
+const ABOVE_EMPTY: Readonly<Record<string, number>> = { 'RSA-2048': 1.3, 'RSA-4096': 1.1 };
 
 async function run(bench: Bench): Promise<void> {
-  const { stage } = bench;
+  const { stage, meter } = bench;
   const api = await stage.start();
   const empty = await stage.start('dist/bench/servers/empty-route.js');
   const client = await stage.client(api, TENANT);
+  const load = { connections: CONNECTIONS, token: client.token };
   const warm = await SigningKey.create(client, KINDS[0]!);
-  const beginning = { connections: CONNECTIONS, token: client.token };
-  await bench.meter.warmUp(
-    { ...beginning, servers: [empty], requests: warm.bodiesTo(EMPTY) },
-    { ...beginning, servers: [api], requests: warm.signRequests('raw') },
+  await meter.warmUp(
+    { ...load, servers: [empty], requests: warm.emptyRequests() },
+    { ...load, servers: [api], requests: warm.signRequests('raw') },
   );
   for (const kind of KINDS) {
     const key = await SigningKey.create(client, kind);
-    const load = { connections: CONNECTIONS, token: client.token };
+    const signing = (type: MessageType): LoadCase => ({
+      ...load,
+      servers: [api],
+      requests: key.signRequests(type),
+      keep: SAMPLE,
+    });
     const recordedBefore = await countUses(stage, TENANT);
     const alone = await openSslSpeed(kind.speed);
     const busy: number[] = [];
-    const outcomes = await bench.meter.compare(
+    const outcomes = await meter.compare(
       {
-        empty: { ...load, servers: [empty], requests: key.bodiesTo(EMPTY) },
-        raw: { ...load, servers: [api], requests: key.signRequests('raw'), keep: SAMPLE },
-        ...(kind.hash && {
-          digest: { ...load, servers: [api], requests: key.signRequests('digest'), keep: SAMPLE },
-        }),
+        empty: { ...load, servers: [empty], requests: key.emptyRequests() },
+        raw: signing('raw'),
+        ...(kind.hash && { digest: signing('digest') }),
       },
-      kind.isDemanded ? bench.scale.turns : Math.min(2, bench.scale.turns),
+      Math.ceil(kind.turns * bench.scale.turns),
       async () => void busy.push((await openSslSpeed(kind.speed, cpus().length)).signUs),
     );
     bench.report.row(`${kind.title}: openssl speed, one core busy`, { cpuUs: alone.signUs });
     bench.report.row(`${kind.title}: openssl speed, all cores busy`, { cpuUs: median(busy) });
-    tell(bench, kind, outcomes, median(busy));
+    tell(bench, kind, outcomes, busy);
     await prove(bench, key, outcomes, recordedBefore);
   }
   await stage.stop(empty);
@@ -49,24 +54,32 @@ async function run(bench: Bench): Promise<void> {
 
 type Outcomes = Readonly<{ empty: Outcome; raw: Outcome; digest?: Outcome }>;
 
-function tell({ report }: Bench, kind: Kind, { empty, raw, digest }: Outcomes, signUs: number): void {
+/** `signUs`: of openssl, turn by turn. */
+function tell(
+  { report }: Bench,
+  { title, algorithm }: Kind,
+  { empty, raw, digest }: Outcomes,
+  signUs: readonly number[],
+): void {
+  const toEmpty = (one: Outcome): number => relateTurns(one, empty, (sign, route) => sign / route);
+  const aboveEmpty = (one: Outcome): number =>
+    relateTurns(one, empty, (sign, route, turn) => (sign - route) / signUs[turn]!);
   const compared = (one: Outcome): Record<string, number> => ({
-    'empty route': one.figures.cpuUs / empty.figures.cpuUs,
-    'openssl above empty': (one.figures.cpuUs - empty.figures.cpuUs) / signUs,
+    'empty route': toEmpty(one),
+    'openssl above empty': aboveEmpty(one),
   });
-  report.row(`${kind.title}: empty route`, empty.figures);
-  report.row(`${kind.title}: sign raw`, raw.figures, compared(raw));
-  if (digest) report.row(`${kind.title}: sign digest`, digest.figures, compared(digest));
-  const above = (raw.figures.cpuUs - empty.figures.cpuUs) / signUs;
-  if (kind.title === 'P-256') {
-    report.demand('P-256 raw sign: CPU ÷ empty route', raw.figures.cpuUs / empty.figures.cpuUs, 2);
+  report.row(`${title}: empty route`, empty.figures);
+  report.row(`${title}: sign raw`, raw.figures, compared(raw));
+  if (digest) report.row(`${title}: sign digest`, digest.figures, compared(digest));
+  if (title === 'P-256') {
+    report.demand('P-256 raw sign: CPU ÷ empty route', toEmpty(raw), 2);
     report.demand('P-256 raw sign: p99 ÷ p50', raw.figures.p99Ms / raw.figures.p50Ms, 10);
   }
-  if (kind.title === 'RSA-2048') report.demand('RSA-2048 sign above the empty route ÷ openssl', above, 1.3);
-  if (kind.title === 'RSA-4096') report.demand('RSA-4096 sign above the empty route ÷ openssl', above, 1.1);
+  const limit = ABOVE_EMPTY[title];
+  if (limit) report.demand(`${title} sign above the empty route ÷ openssl`, aboveEmpty(raw), limit);
   if (digest) {
-    const limit = kind.algorithm === 'RSA' ? 1.1 : 1.3;
-    report.demand(`${kind.title} digest: CPU ÷ raw`, digest.figures.cpuUs / raw.figures.cpuUs, limit);
+    const ratio = relateTurns(digest, raw, (one, other) => one / other);
+    report.demand(`${title} digest: CPU ÷ raw`, ratio, algorithm === 'RSA' ? 1.1 : 1.3);
   }
 }
 

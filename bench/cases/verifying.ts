@@ -1,7 +1,8 @@
 import { cpus } from 'node:os';
 import type { Bench, BenchPart } from '../bench-part.js';
 import { openSslSpeed } from '../openssl.js';
-import { KINDS, SigningKey } from './key-fixtures.js';
+import { KINDS } from './kinds.js';
+import { SigningKey } from './signing-key.js';
 
 const TENANT = 'bench-verifying';
 const CONNECTIONS = 64;
@@ -11,19 +12,18 @@ async function run({ stage, meter, report }: Bench): Promise<void> {
   const empty = await stage.start('dist/bench/servers/empty-route.js');
   const client = await stage.client(api, TENANT);
   const first = await SigningKey.create(client, KINDS[0]!);
-  const beginning = { connections: CONNECTIONS, token: client.token };
+  const load = { connections: CONNECTIONS, token: client.token };
   await meter.warmUp(
-    { ...beginning, servers: [empty], requests: first.bodiesTo('/bench/empty') },
-    { ...beginning, servers: [api], requests: await first.verifyRequests(client) },
+    { ...load, servers: [empty], requests: first.emptyRequests() },
+    { ...load, servers: [api], requests: await first.verifyRequests(client) },
   );
   for (const kind of KINDS) {
     const key = await SigningKey.create(client, kind);
-    const load = { connections: CONNECTIONS, token: client.token };
     const { verifyUs } = await openSslSpeed(kind.speed, cpus().length);
     const requests = await key.verifyRequests(client);
     const outcomes = await meter.compare(
       {
-        empty: { ...load, servers: [empty], requests: key.bodiesTo('/bench/empty') },
+        empty: { ...load, servers: [empty], requests: key.emptyRequests() },
         verify: { ...load, servers: [api], requests, keep: 1 },
       },
       1,

@@ -2,61 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import type { ApiClient } from '../api-client.js';
 import type { KeptAnswer, RawRequest } from '../load/load-plan.js';
 import { openSslAccepts } from '../openssl.js';
-
-/** A kind of key and the algorithm it signs by, here and in `openssl`. */
-export interface Kind {
-  readonly title: string;
-  readonly algorithm: string;
-  readonly size?: number;
-  readonly signature: string;
-  /** Hash of the signature; absent where it signs messages only. */
-  readonly hash?: 'sha256' | 'sha384';
-  /** Its name in `openssl speed`. */
-  readonly speed: string;
-  /** Something must hold of it, so that it is measured more often. */
-  readonly isDemanded?: true;
-}
-
-const RSA = 'RSASSA_PKCS1_V1_5_SHA_256';
-
-export const KINDS: readonly Kind[] = [
-  {
-    title: 'P-256',
-    algorithm: 'ECDSA',
-    size: 256,
-    signature: 'ECDSA_SHA_256',
-    hash: 'sha256',
-    speed: 'ecdsap256',
-    isDemanded: true,
-  },
-  {
-    title: 'RSA-2048',
-    algorithm: 'RSA',
-    size: 2048,
-    signature: RSA,
-    hash: 'sha256',
-    speed: 'rsa2048',
-    isDemanded: true,
-  },
-  {
-    title: 'RSA-4096',
-    algorithm: 'RSA',
-    size: 4096,
-    signature: RSA,
-    hash: 'sha256',
-    speed: 'rsa4096',
-    isDemanded: true,
-  },
-  {
-    title: 'P-384',
-    algorithm: 'ECDSA',
-    size: 384,
-    signature: 'ECDSA_SHA_384',
-    hash: 'sha384',
-    speed: 'ecdsap384',
-  },
-  { title: 'Ed25519', algorithm: 'Ed25519', signature: 'ED25519', speed: 'ed25519' },
-];
+import type { Kind } from './kinds.js';
 
 export interface Key {
   readonly key_id: string;
@@ -67,6 +13,7 @@ export interface Key {
 export type MessageType = 'raw' | 'digest';
 
 const KEYS = '/api/kms/v1/keys';
+const EMPTY = '/bench/empty';
 const MESSAGES = 64;
 const MESSAGE_BYTES = 64;
 
@@ -94,9 +41,9 @@ export class SigningKey {
     }));
   }
 
-  /** The same bodies to another path. */
-  bodiesTo(path: string): RawRequest[] {
-    return this.signRequests('raw').map((request) => ({ ...request, path }));
+  /** The same bodies to the route that does nothing. */
+  emptyRequests(): RawRequest[] {
+    return this.signRequests('raw').map((request) => ({ ...request, path: EMPTY }));
   }
 
   async verifyRequests(client: ApiClient): Promise<RawRequest[]> {

@@ -1,0 +1,55 @@
+/** A kind of key and the algorithm it signs by, here and in `openssl`. */
+export interface Kind {
+  readonly title: string;
+  readonly algorithm: string;
+  readonly size?: number;
+  readonly signature: string;
+  /** Hash of the signature; absent where it signs messages only. */
+  readonly hash?: 'sha256' | 'sha384';
+  /** Its name in `openssl speed`. */
+  readonly speed: string;
+  /** How often it is measured, in turns of the run: more where something must hold of it, and noise is large. */
+  readonly turns: number;
+}
+
+const RSA = 'RSASSA_PKCS1_V1_5_SHA_256';
+
+export const KINDS: readonly Kind[] = [
+  {
+    title: 'P-256',
+    algorithm: 'ECDSA',
+    size: 256,
+    signature: 'ECDSA_SHA_256',
+    hash: 'sha256',
+    speed: 'ecdsap256',
+    turns: 1,
+  },
+  {
+    title: 'RSA-2048',
+    algorithm: 'RSA',
+    size: 2048,
+    signature: RSA,
+    hash: 'sha256',
+    speed: 'rsa2048',
+    turns: 2,
+  },
+  {
+    title: 'RSA-4096',
+    algorithm: 'RSA',
+    size: 4096,
+    signature: RSA,
+    hash: 'sha256',
+    speed: 'rsa4096',
+    turns: 2,
+  },
+  {
+    title: 'P-384',
+    algorithm: 'ECDSA',
+    size: 384,
+    signature: 'ECDSA_SHA_384',
+    hash: 'sha384',
+    speed: 'ecdsap384',
+    turns: 0.5,
+  },
+  { title: 'Ed25519', algorithm: 'Ed25519', signature: 'ED25519', speed: 'ed25519', turns: 0.5 },
+];
