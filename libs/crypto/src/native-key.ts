@@ -1,5 +1,5 @@
 import { ConcurrencyLimit } from './concurrency-limit.js';
-import { nativeOpenSsl, type OpenSsl, type Pointer } from './native-openssl.js';
+import { nativeOpenSsl, POOLED_CALLS, type OpenSsl, type Pointer } from './native-openssl.js';
 
 /** A control string of a key context, e.g. `['rsa_padding_mode', 'pss']`, as `openssl pkeyutl -pkeyopt` takes it. */
 export type ContextSetting = readonly [name: string, value: string];
@@ -10,11 +10,10 @@ interface SignatureSpace {
   readonly length: BigUint64Array;
 }
 
-/** koffi keeps memory ready for eight calls under way and maps it anew for each further one; few run at once anyway. */
-const POOLED = 8;
 /** Callers choose the salt's length, so that there could be hundreds. */
 const PURPOSES = 8;
-const POOL_CALLS = new ConcurrencyLimit(POOLED, 4096);
+/** More at once than there are threads, so that none of them waits for the event loop to bring it its next call. */
+const POOL_CALLS = new ConcurrencyLimit(POOLED_CALLS, 4096);
 
 /**
  * A key inside OpenSSL (`EVP_PKEY`), for what `node:crypto` has no function for: signing and verifying a
@@ -170,7 +169,7 @@ export class NativeKey {
   #putBack(purpose: string, context: Pointer): void {
     if (this.#key === null) return this.#openSsl.EVP_PKEY_CTX_free(context);
     const idle = this.#idle.get(purpose);
-    if (idle && idle.length < POOLED) idle.push(context);
+    if (idle && idle.length < POOLED_CALLS) idle.push(context);
     else if (!idle && this.#idle.size < PURPOSES) this.#idle.set(purpose, [context]);
     else this.#openSsl.EVP_PKEY_CTX_free(context);
   }

@@ -1,6 +1,11 @@
 import { createRequire } from 'node:module';
 import { AppError } from '#kernel';
 
+/**
+ * Calls on the pool for which koffi keeps memory ready; the most it can. It would map memory anew for each further one.
+ */
+export const POOLED_CALLS = 32;
+
 /** Address of an object of OpenSSL's; null is NULL. */
 export type Pointer = bigint | null;
 
@@ -50,7 +55,7 @@ function bind(): OpenSsl {
   const koffi = require('koffi') as typeof import('koffi');
   if (koffi.sizeof('void *') !== 8) throw new Error('lengths are exchanged as 64-bit words');
   // Room for big-number work on the pool's threads; pages not touched cost nothing.
-  koffi.config({ async_stack_size: 512 * 1024 });
+  koffi.config({ async_stack_size: 512 * 1024, resident_async_pools: POOLED_CALLS });
   const self = koffi.load(null);
   const version = String(self.func('OpenSSL_version', 'str', ['int'])(0));
   if (!version.startsWith(`OpenSSL ${process.versions.openssl?.replace(/\+.*/, '')}`)) {
