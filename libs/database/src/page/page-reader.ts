@@ -15,7 +15,7 @@ interface Counted {
 type Keyed<Row> = Row & { readonly page_key: string[] };
 
 /** So many rows are fetched one by one, in order, before marks are intersected, which costs a page's rows alike. */
-const TRIED = 500;
+const TRIED = 200;
 
 /** So many are all fetched and sorted, where a listing is in another order than theirs. */
 const SORTED = 5_000;
