@@ -1,11 +1,15 @@
 import { createHmac, hash, hkdfSync, timingSafeEqual } from 'node:crypto';
 import { SecretBytes } from '#kernel';
+import type { HashName } from './signature-table.js';
 
 /** SHA-256 (FIPS 180-4), 32 bytes. Strings are hashed as UTF-8. */
 export const sha256 = (data: Buffer | string): Buffer => hash('sha256', data, 'buffer');
 
 /** SHA-256 in lower-case hex. */
 export const sha256Hex = (data: Buffer | string): string => hash('sha256', data, 'hex');
+
+/** The digest of a message by the hash of a signature algorithm (FIPS 180-4). */
+export const digestOf = (name: HashName, message: Buffer): Buffer => hash(name, message, 'buffer');
 
 /** HMAC-SHA-256 (RFC 2104), 32 bytes. */
 export const hmacSha256 = (key: SecretBytes, data: Buffer | string): Buffer =>

@@ -1,24 +1,39 @@
 import type { KeySpec, SignatureRow } from '#crypto';
 import type { SecretBytes } from '#kernel';
 
-/** A capability that an engine has or has not; shown by GET /engines. */
-export type EngineCapability = 'generate' | 'import' | 'sign' | 'sign-digest';
+export type EngineType = 'SOFTWARE' | 'PKCS11' | 'AWS_KMS';
 
+/** A capability that an engine has or has not; shown by GET /engines. */
+export type EngineCapability =
+  | 'generate'
+  | 'import'
+  | 'sign'
+  /** Takes digests, and never hashes them again. */
+  | 'sign-digest'
+  /** Takes other salts for RSASSA-PSS than those as long as the digest. */
+  | 'pss-salt';
+
+/** What an engine is, and what it can do as far as it knows: a device tells once it was reached. */
 export interface EngineDescription {
   readonly id: string;
-  readonly type: 'SOFTWARE';
+  readonly type: EngineType;
   readonly securityLevel: 0 | 1 | 2;
   readonly provider: string;
   readonly name: string;
+  /** For operators to read; no secrets. */
   readonly metadata: Readonly<Record<string, unknown>>;
-  /** The key specs this engine holds, found at run time. */
+  /** The key specs this engine makes, found at run time. */
   readonly keySpecs: readonly KeySpec[];
+  /** Those that it takes from elsewhere; empty where it takes none. */
+  readonly importSpecs: readonly KeySpec[];
   readonly capabilities: readonly EngineCapability[];
 }
 
 export interface EngineHealth {
   readonly status: 'ok' | 'down';
   readonly latencyMs: number;
+  /** Why it is down, for operators; no secrets. */
+  readonly reason?: string;
 }
 
 /** What names a key towards its engine. */
@@ -33,6 +48,8 @@ export interface EngineKey {
   readonly spki: Buffer;
   /** Whatever the engine needs to find the private key again (a sealed key, a CKA_ID, an ARN). */
   readonly handle: Buffer;
+  /** What the device says of how it guards the key, read back from it; goes into the audit log. */
+  readonly evidence?: Readonly<Record<string, string | number | boolean>>;
 }
 
 export interface StoredEngineKey extends EngineKeyRef, EngineKey {
@@ -51,18 +68,31 @@ export interface SignInput {
 }
 
 /**
- * A crypto engine. All throw `AppError`: `unsupported_by_engine` where the device cannot,
- * `unavailable` where it cannot be reached. Signatures are DER for ECDSA, as made otherwise.
+ * A crypto engine. All throw `AppError`: `unsupported_by_engine` where the device cannot, `unavailable`, with
+ * `retryAfterS`, where it cannot be reached or did not answer in time. Signatures are DER for ECDSA, as made otherwise,
+ * and were verified with the public key where the engine is not this process itself.
  */
 export interface Engine {
+  /**
+   * Reaches the device and learns what it can do. Throws `validation_failed` with the path of the setting that the
+   * device refuses (`config.region`, `secrets.pin`), and `unavailable` where it cannot be reached: then the engine goes
+   * on trying whenever it is used.
+   */
+  connect(): Promise<void>;
   describe(): EngineDescription;
+  /** Whether it can sign by `row` with keys of `spec`; where not, `sign` throws `unsupported_by_engine`. */
+  offers(spec: KeySpec, row: SignatureRow): boolean;
+  /** What fails may all the same have been done by a device that did not answer: see `KeepingEngine`. */
   generate(ref: EngineKeyRef, spec: KeySpec): Promise<EngineKey>;
   sign(key: StoredEngineKey, input: SignInput): Promise<Buffer>;
   /** Destroys the private key. Succeeds when it is gone already. */
   destroy(key: StoredEngineKey): Promise<void>;
   /** Drops whatever of this key is held in memory. */
   evict(ref: EngineKeyRef): void;
+  /** Resolves in bounded time, and does not throw for a device that is away. */
   health(): Promise<EngineHealth>;
+  /** Lets go of the device; work under way fails with `unavailable`. */
+  close(): Promise<void>;
 }
 
 /** An engine that takes private keys made elsewhere. */
@@ -73,3 +103,30 @@ export interface ImportingEngine extends Engine {
 
 /** Whether the engine takes private keys made elsewhere. */
 export const canImport = (engine: Engine): engine is ImportingEngine => 'importKey' in engine;
+
+/** A key that a device holds, Claviger's own or not. */
+export interface HeldKey {
+  /** The device's own name for it: hex of CKA_ID, an ARN. */
+  readonly objectId: string;
+  /** Whose it is, where it was made by Claviger. */
+  readonly ref: EngineKeyRef | undefined;
+  /** What people call it there. */
+  readonly label: string;
+  /** Absent where it is of no kind that Claviger knows. */
+  readonly spec: KeySpec | undefined;
+}
+
+/** An engine whose keys live outside of Claviger's database: an interrupted creation can leave one behind. */
+export interface KeepingEngine extends Engine {
+  /** What a `generate` or `importKey` for this reference made, whatever became of the call. */
+  find(ref: EngineKeyRef): Promise<EngineKey | undefined>;
+  /** Destroys all that was made for this reference, finished or not. Succeeds where there is nothing. */
+  discard(ref: EngineKeyRef): Promise<void>;
+  /** All keys that sign, page by page. */
+  inventory(): AsyncIterable<HeldKey>;
+  /** Takes over a key that lives there already, by its `objectId`. Throws `not_found`. */
+  adopt(ref: EngineKeyRef, objectId: string): Promise<EngineKey & { readonly spec: KeySpec }>;
+}
+
+/** Whether the engine's keys live outside of Claviger's database. */
+export const keepsKeys = (engine: Engine): engine is KeepingEngine => 'discard' in engine;

@@ -1,43 +1,36 @@
-import { constants, createHash, createPublicKey, generateKeyPairSync, verify } from 'node:crypto';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { generateKeyPairSync } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   KEY_SPECS,
   SIGNATURE_TABLE,
-  fingerprintOf,
   fits,
   maxSaltLength,
   parseEcdsaDer,
   parsePublicKey,
-  verifySignature,
   type KeySpec,
   type SignatureRow,
 } from '#crypto';
 import { SecretBytes } from '#kernel';
 import {
   canImport,
+  keepsKeys,
   type Engine,
-  type EngineKey,
   type EngineKeyRef,
   type SignInput,
   type StoredEngineKey,
 } from '../engine.js';
-import { cliKnows, verifiesWithCli } from './openssl-cli.js';
-
-const message = Buffer.from('what is signed');
-const TENANT = 'acme';
-
-const code = (expected: string) => expect.objectContaining({ code: expected });
-const rowsOf = (spec: KeySpec): SignatureRow[] => SIGNATURE_TABLE.filter((row) => fits(row, spec));
-const digestOf = (row: SignatureRow): Buffer =>
-  createHash(row.hash ?? 'sha256')
-    .update(message)
-    .digest();
-const stored = (ref: EngineKeyRef, spec: KeySpec, key: EngineKey): StoredEngineKey => ({
-  ...ref,
-  ...key,
-  spec,
-  fingerprint: fingerprintOf(key.spki),
-});
+import { describeKeeping } from './keeping-conformance.js';
+import { cliKnows } from './openssl-cli.js';
+import {
+  TENANT,
+  code,
+  digestOf,
+  expectSound,
+  message,
+  rowsOf,
+  stored,
+  verifiesWithNode,
+} from './soundness.js';
 
 /** A private key made outside of the engine. */
 function foreignKey(spec: KeySpec): { pkcs8: SecretBytes; spki: Buffer } {
@@ -49,34 +42,6 @@ function foreignKey(spec: KeySpec): { pkcs8: SecretBytes; spki: Buffer } {
   } as const;
   const { privateKey, publicKey } = generateKeyPairSync(spec.keyType as 'ec', options);
   return { pkcs8: SecretBytes.take(privateKey), spki: publicKey };
-}
-
-/** What Node says of a signature over the message. A digest's signature is one over the message it is of. */
-function verifiesWithNode(
-  key: StoredEngineKey,
-  row: SignatureRow,
-  signature: Buffer,
-  saltLength?: number,
-): boolean {
-  const publicKey = createPublicKey({ key: key.spki, format: 'der', type: 'spki' });
-  const padding = row.scheme === 'pss' ? constants.RSA_PKCS1_PSS_PADDING : constants.RSA_PKCS1_PADDING;
-  const options = row.scheme === 'pss' ? { saltLength: saltLength ?? constants.RSA_PSS_SALTLEN_DIGEST } : {};
-  const rsa = key.spec.keyType === 'rsa' ? { padding, ...options } : {};
-  return verify(row.hash ?? null, message, { key: publicKey, ...rsa }, signature);
-}
-
-async function expectSound(engine: Engine, key: StoredEngineKey, input: SignInput): Promise<void> {
-  const { row, type, data, saltLength } = input;
-  const signature = await engine.sign(key, input);
-  const { spki, spec } = key;
-  expect(verifiesWithNode(key, row, signature, saltLength)).toBe(true);
-  const salt = saltLength === undefined ? {} : { saltLength };
-  expect(await verifySignature({ spki, spec, row, type, data, signature, ...salt })).toBe(true);
-  if (!cliKnows(spec)) return;
-  const verification = { spki, row, type, signature, ...salt };
-  expect(verifiesWithCli({ ...verification, data })).toBe(true);
-  const otherData = Buffer.from(data.map((byte) => byte ^ 1));
-  expect(verifiesWithCli({ ...verification, data: otherData })).toBe(false);
 }
 
 function describeRow(engine: Engine, key: () => StoredEngineKey, row: SignatureRow, judges: string): void {
@@ -119,6 +84,16 @@ function describeDigest(engine: Engine, key: () => StoredEngineKey, row: Signatu
   }
 }
 
+function describeFixedSalt(engine: Engine, key: () => StoredEngineKey, row: SignatureRow): void {
+  it(`${row.name} takes the salt that is as long as the digest, and says that it takes no other`, async () => {
+    const input: SignInput = { row, type: 'raw', data: message };
+    await expectSound(engine, key(), { ...input, saltLength: digestOf(row).length });
+    await expect(engine.sign(key(), { ...input, saltLength: 0 })).rejects.toThrow(
+      code('unsupported_by_engine'),
+    );
+  });
+}
+
 function describeSalt(engine: Engine, key: () => StoredEngineKey, row: SignatureRow): void {
   const inputs: SignInput[] = [{ row, type: 'raw', data: message }];
   if (engine.describe().capabilities.includes('sign-digest')) {
@@ -150,11 +125,21 @@ function describeKey(engine: Engine, spec: KeySpec, index: number): void {
     expect(parsePublicKey(key.spki)).toMatchObject({ spki: key.spki, spec, fingerprint: key.fingerprint });
   });
 
-  for (const row of rowsOf(spec)) {
+  const rows = rowsOf(spec).filter((row) => engine.offers(spec, row));
+  const salts = engine.describe().capabilities.includes('pss-salt') ? describeSalt : describeFixedSalt;
+  for (const row of rows) {
     describeRow(engine, () => key, row, judges);
     describeDigest(engine, () => key, row, judges);
-    if (row.scheme === 'pss') describeSalt(engine, () => key, row);
+    if (row.scheme === 'pss') salts(engine, () => key, row);
   }
+
+  it('says of every other algorithm that fits that it cannot do it', async () => {
+    expect(rows.length).toBeGreaterThan(0);
+    for (const row of rowsOf(spec).filter((one) => !rows.includes(one))) {
+      const refused = engine.sign(key, { row, type: 'raw', data: message });
+      await expect(refused).rejects.toThrow(code('unsupported_by_engine'));
+    }
+  });
 
   it('refuses every algorithm of other keys', async () => {
     for (const row of SIGNATURE_TABLE.filter((one) => !fits(one, spec))) {
@@ -165,22 +150,21 @@ function describeKey(engine: Engine, spec: KeySpec, index: number): void {
   });
 
   it('never signs under the id of another key or tenant', async () => {
-    const [row] = rowsOf(spec);
+    const [row] = rows;
     const input: SignInput = { row: row!, type: 'raw', data: message };
     await expect(engine.sign({ ...key, keyId: 'key-other' }, input)).rejects.toThrow();
     await expect(engine.sign({ ...key, tenantId: 'other' }, input)).rejects.toThrow();
     await expectSound(engine, key, input);
   });
 
-  if (canImport(engine)) {
+  if (canImport(engine) && engine.describe().importSpecs.includes(spec)) {
     it(`signs with a key made elsewhere, as ${judges} see it`, async () => {
       const foreign = foreignKey(spec);
       const importRef = { tenantId: TENANT, keyId: `key-imported-${index}` };
       const imported = stored(importRef, spec, await engine.importKey(importRef, spec, foreign.pkcs8));
       expect(imported.spki).toEqual(foreign.spki);
       expect(foreign.pkcs8.length).toBeGreaterThan(0);
-      for (const row of rowsOf(spec))
-        await expectSound(engine, imported, { row, type: 'raw', data: message });
+      for (const row of rows) await expectSound(engine, imported, { row, type: 'raw', data: message });
       await engine.destroy(imported);
     });
   }
@@ -188,6 +172,11 @@ function describeKey(engine: Engine, spec: KeySpec, index: number): void {
   it('is destroyed, and being destroyed again is no error', async () => {
     await engine.destroy(key);
     await engine.destroy(key);
+    const [row] = rows;
+    if (keepsKeys(engine)) {
+      await expect(engine.sign(key, { row: row!, type: 'raw', data: message })).rejects.toThrow();
+      expect(await engine.find(ref)).toBeUndefined();
+    }
   });
 }
 
@@ -198,7 +187,9 @@ function describeKey(engine: Engine, spec: KeySpec, index: number): void {
 export function describeEngineConformance(name: string, connect: () => Engine | Promise<Engine>): void {
   describe(name, async () => {
     const engine = await connect();
-    const { keySpecs, capabilities } = engine.describe();
+    await engine.connect();
+    const { keySpecs, importSpecs, capabilities } = engine.describe();
+    afterAll(() => engine.close());
 
     it('describes itself', () => {
       expect(engine.describe().id).not.toBe('');
@@ -206,6 +197,8 @@ export function describeEngineConformance(name: string, connect: () => Engine | 
       expect(KEY_SPECS).toEqual(expect.arrayContaining([...keySpecs]));
       expect(capabilities).toEqual(expect.arrayContaining(['generate', 'sign']));
       expect(capabilities.includes('import')).toBe(canImport(engine));
+      expect(importSpecs.length > 0).toBe(canImport(engine));
+      expect(KEY_SPECS).toEqual(expect.arrayContaining([...importSpecs]));
     });
 
     it('says that it is well', async () => {
@@ -232,7 +225,7 @@ export function describeEngineConformance(name: string, connect: () => Engine | 
       const ref = { tenantId: TENANT, keyId: 'key-busy' };
       const spec = keySpecs.find((one) => one.algorithm === 'ECDSA') ?? keySpecs[0]!;
       const key = stored(ref, spec, await engine.generate(ref, spec));
-      const [row] = rowsOf(spec);
+      const [row] = rowsOf(spec).filter((one) => engine.offers(spec, one));
       const type = capabilities.includes('sign-digest') && row!.hash ? 'digest' : 'raw';
       const data = type === 'digest' ? digestOf(row!) : message;
       const signing = Array.from({ length: 200 }, (_, index) => {
@@ -242,6 +235,8 @@ export function describeEngineConformance(name: string, connect: () => Engine | 
       for (const signature of await Promise.all(signing))
         expect(verifiesWithNode(key, row!, signature)).toBe(true);
     });
+
+    if (keepsKeys(engine)) describe('what it keeps', () => describeKeeping(engine));
 
     for (const [index, spec] of keySpecs.entries()) {
       describe(`a key of ${spec.algorithm} ${spec.size}`, () => describeKey(engine, spec, index));

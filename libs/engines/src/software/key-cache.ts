@@ -52,4 +52,9 @@ export class KeyCache {
     this.#keys.delete(id);
     this.#loading.delete(id);
   }
+
+  clear(): void {
+    this.#keys.clear();
+    this.#loading.clear();
+  }
 }

@@ -2,12 +2,14 @@ import { createPrivateKey, createPublicKey, generateKeyPairSync, sign, verify } 
 import {
   checkSignatureInput,
   fingerprintOf,
+  fits,
   hasNativeOpenSsl,
   lowSDer,
   runtimeKeySpecs,
   type KeySpec,
   type SealBinding,
   type Sealer,
+  type SignatureRow,
 } from '#crypto';
 import { AppError, type SecretBytes } from '#kernel';
 import type {
@@ -63,8 +65,19 @@ export class SoftwareEngine implements ImportingEngine {
       name: 'Software',
       metadata: {},
       keySpecs: runtimeKeySpecs(),
-      capabilities: ['generate', 'import', 'sign', ...(hasNativeOpenSsl() ? (['sign-digest'] as const) : [])],
+      importSpecs: runtimeKeySpecs(),
+      capabilities: [
+        ...(['generate', 'import', 'sign', 'pss-salt'] as const),
+        ...(hasNativeOpenSsl() ? (['sign-digest'] as const) : []),
+      ],
     };
+  }
+
+  /** OpenSSL is in this process, and reached already. */
+  async connect(): Promise<void> {}
+
+  offers(spec: KeySpec, row: SignatureRow): boolean {
+    return fits(row, spec);
   }
 
   async generate(ref: EngineKeyRef, spec: KeySpec): Promise<EngineKey> {
@@ -108,6 +121,11 @@ export class SoftwareEngine implements ImportingEngine {
     const probe = Buffer.from('health');
     const sound = verify(null, probe, publicKey, sign(null, probe, privateKey));
     return { status: sound ? 'ok' : 'down', latencyMs: performance.now() - start };
+  }
+
+  /** Decrypted keys go with it. */
+  async close(): Promise<void> {
+    this.#cache.clear();
   }
 
   async #seal(ref: EngineKeyRef, pkcs8: SecretBytes, spki: Buffer): Promise<EngineKey> {
