@@ -1,16 +1,8 @@
-import { generateEd25519, signEd25519, type RootWrapper, type SealBinding } from '#crypto';
+import { generateEd25519, platformKeyBinding, signEd25519, type RootWrapper } from '#crypto';
 import type { Database } from '#database';
-import { PLATFORM_CHAIN, type SecretBytes } from '#kernel';
+import type { SecretBytes } from '#kernel';
 
 const NAME = 'audit-checkpoint';
-
-/** What a wrapped key of the platform is bound to. */
-export const checkpointKeyBinding = (name: string): SealBinding => ({
-  tenantId: PLATFORM_CHAIN,
-  purpose: 'platform-key',
-  objectId: name,
-  version: 1,
-});
 
 /** The Ed25519 key that signs checkpoints: made once, kept wrapped by the root. */
 export class CheckpointKey {
@@ -21,7 +13,7 @@ export class CheckpointKey {
   ) {}
 
   static open(database: Database, root: RootWrapper): Promise<CheckpointKey> {
-    const binding = checkpointKeyBinding(NAME);
+    const binding = platformKeyBinding(NAME);
     return database.system('audit checkpoint key', async (tx) => {
       const read = () =>
         tx.query<{ root_id: string; wrapped: Buffer; public_key: Buffer }>(

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { z } from 'zod';
 import { ConfigError } from './config-error.js';
 import { issuersSchema, type IssuerConfig } from './issuer-config.js';
+import { SecretReferences } from './secret-references.js';
 
 const port = z.coerce.number().int().min(0).max(65_535);
 const count = z.coerce.number().int().min(0).max(1_000_000);
@@ -26,6 +27,13 @@ const environment = z.object({
     .default('software')
     .transform((value) => value.split(',').map((id) => id.trim()))
     .pipe(z.array(engineId).min(1)),
+  CLAVIGER_ENGINES_FILE: z.string().min(1).optional(),
+  CLAVIGER_PKCS11_MODULES: z
+    .string()
+    .default('')
+    .transform((value) => value.split(':').filter(Boolean))
+    .pipe(z.array(z.string().regex(/^\//, 'has a path that is not absolute'))),
+  CLAVIGER_SECRETS_DIR: z.string().regex(/^\//, 'is not an absolute path').optional(),
   CLAVIGER_AUDIT_CHECKPOINT_FILE: z.string().min(1).optional(),
   CLAVIGER_RATE_LIMIT: count.default(0),
   CLAVIGER_RATE_LIMIT_ADDRESS: count.default(1_000),
@@ -56,6 +64,12 @@ export interface Config {
   readonly issuers: readonly IssuerConfig[];
   /** Ids of the software engines; the first is the default engine. */
   readonly softwareEngines: readonly string[];
+  /** JSON file of engines beside those, which operators cannot change over the API. */
+  readonly enginesFile: string | undefined;
+  /** PKCS#11 libraries that may be loaded: absolute paths. */
+  readonly pkcs11Modules: readonly string[];
+  /** Where secrets are found that engines refer to. */
+  readonly secretReferences: SecretReferences;
   readonly auditCheckpointFile: string | undefined;
   /** Requests per second; 0 is off. */
   readonly rateLimit: { readonly perTenant: number; readonly perAddress: number };
@@ -157,6 +171,9 @@ export function loadConfigFor(parts: readonly ConfigPart[], source: ConfigSource
     rootKeyFile: resolve(env.CLAVIGER_ROOT_KEY_FILE ?? `${dataDir}/root.key`),
     issuers,
     softwareEngines: Object.freeze([...new Set(env.CLAVIGER_SOFTWARE_ENGINES)]),
+    enginesFile: env.CLAVIGER_ENGINES_FILE,
+    pkcs11Modules: Object.freeze(env.CLAVIGER_PKCS11_MODULES),
+    secretReferences: new SecretReferences(source, env.CLAVIGER_SECRETS_DIR),
     auditCheckpointFile: env.CLAVIGER_AUDIT_CHECKPOINT_FILE,
     rateLimit: Object.freeze({
       perTenant: env.CLAVIGER_RATE_LIMIT,

@@ -27,7 +27,7 @@ const issuer = z
     tenant_claim: z.string().min(1).default('tenant'),
     /** Tenants it may speak for; `*` means all. */
     tenants: z.union([z.literal('*'), z.array(z.string().min(1)).min(1)]),
-    /** Whether its tokens may carry `platform:admin`. */
+    /** Whether its tokens may carry `platform:admin` and `kms:engines:admin`. */
     platform_admin: z.boolean().default(false),
     /** Seconds of clock skew tolerated, at most 60. */
     clock_skew_s: z.number().int().min(0).max(60).default(30),

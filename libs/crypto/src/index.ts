@@ -32,6 +32,7 @@ export { parsePublicKey, type ParsedPublicKey } from './public-key-import.js';
 export { runtimeKeySpecs } from './runtime-key-specs.js';
 export { checkSignatureInput, maxSaltLength, type SignatureInput } from './signature-input.js';
 export { verifySignature, type VerifyInput } from './verify-signature.js';
+export { platformKeyBinding } from './platform-key-binding.js';
 export { newSecretKey, randomBytes } from './random.js';
 export { RootRing } from './root-ring.js';
 export { RootRingError } from './root-ring-error.js';

@@ -16,5 +16,10 @@ export {
 } from './engine.js';
 export type { EngineDriver, EngineInput } from './engine-driver.js';
 export { EngineCatalogue, type EngineView } from './engine-catalogue.js';
-export { EngineRegistry } from './engine-registry.js';
+export { openDeclaredEngines } from './declared-engines.js';
+export { EngineLoader } from './engine-loader.js';
+export type { EngineChange, EngineRecord, StoredSecret } from './engine-record.js';
+export { EngineRegistry, noSuchEngine, type RegisteredEngine } from './engine-registry.js';
+export { EngineSecrets } from './engine-secrets.js';
+export { countKeys, deleteEngine, findEngine, insertEngine, updateEngine } from './engine.repository.js';
 export { SoftwareEngine, type SoftwareEngineOptions } from './software/software.engine.js';

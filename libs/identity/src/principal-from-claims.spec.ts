@@ -75,13 +75,16 @@ describe('principalFromClaims', () => {
     );
   });
 
-  it('answers 403 for platform:admin of an issuer that may not grant it, however it is written', () => {
-    for (const claims of [{ scope: 'kms:keys:read platform:admin' }, { scp: ['platform:admin'] }]) {
-      expect(() => principalOf(claims)).toThrow(expect.objectContaining({ code: 'forbidden' }));
-    }
-    const granted = principalOf({ scope: 'platform:admin' }, issuerConfig({ platform_admin: true }));
-    expect(granted.permissions.has('platform:admin')).toBe(true);
-  });
+  it.each(['platform:admin', 'kms:engines:admin'] as const)(
+    'answers 403 for %s of an issuer that may not grant it, however it is written',
+    (permission) => {
+      for (const claims of [{ scope: `kms:keys:read ${permission}` }, { scp: [permission] }]) {
+        expect(() => principalOf(claims)).toThrow(expect.objectContaining({ code: 'forbidden' }));
+      }
+      const granted = principalOf({ scope: permission }, issuerConfig({ platform_admin: true }));
+      expect(granted.permissions.has(permission)).toBe(true);
+    },
+  );
 
   it('carries the narrowing of the token', () => {
     const claims = { authorization_details: [{ type: 'claviger_keys', aliases: ['ca'] }] };

@@ -1,6 +1,13 @@
 import type { JWTPayload } from 'jose';
 import type { IssuerConfig } from '#config';
-import { AppError, isPermission, isTenantId, type Permission, type Principal } from '#kernel';
+import {
+  AppError,
+  isPermission,
+  isTenantId,
+  PLATFORM_PERMISSIONS,
+  type Permission,
+  type Principal,
+} from '#kernel';
 import { CLEAN_NAME, narrowingOf } from './key-narrowing.js';
 import { refuseToken } from './token-refusal.js';
 
@@ -29,8 +36,9 @@ function scopeWords(claim: unknown): readonly string[] {
 function permissionsOf(claims: JWTPayload, config: IssuerConfig): ReadonlySet<Permission> {
   const words = [...scopeWords(claims.scope), ...scopeWords(claims.scp)];
   const permissions = new Set(words.filter(isPermission));
-  if (permissions.has('platform:admin') && !config.platform_admin) {
-    throw new AppError('forbidden', { detail: 'The issuer may not grant platform:admin.' });
+  const beyond = [...permissions].find((permission) => PLATFORM_PERMISSIONS.has(permission));
+  if (beyond && !config.platform_admin) {
+    throw new AppError('forbidden', { detail: `The issuer may not grant ${beyond}.` });
   }
   return permissions;
 }
@@ -38,7 +46,7 @@ function permissionsOf(claims: JWTPayload, config: IssuerConfig): ReadonlySet<Pe
 /**
  * Who the bearer of verified claims is, within what its issuer may claim. Scopes that are no permission of
  * Claviger mean nothing here. Throws `invalid_token` for malformed claims, `tenant_unavailable` for a tenant
- * outside the issuer's list and `forbidden` for `platform:admin` from an issuer that may not grant it: such an
+ * outside the issuer's list and `forbidden` for a permission over the platform from an issuer that may not grant it: such an
  * issuer is misconfigured or dishonest, so the token is refused as a whole.
  */
 export function principalFromClaims(claims: JWTPayload, config: IssuerConfig): Principal {

@@ -126,6 +126,24 @@ export const ERROR_TABLE = Object.freeze(
       'info',
       'The key is in a state that does not allow the operation, for example signing with a disabled key.',
     ),
+    engine_exists: row(
+      409,
+      'Engine already exists',
+      'info',
+      'An engine of that id is registered or declared already.',
+    ),
+    engine_in_use: row(
+      409,
+      'Engine in use',
+      'info',
+      'The engine holds keys, or one is being made in it. Destroy or move them first.',
+    ),
+    engine_declared: row(
+      409,
+      'Engine is declared',
+      'info',
+      'The engine is declared in the configuration of the server, and is changed there.',
+    ),
     tenant_exists: row(409, 'Tenant already exists', 'info', 'A tenant of that id exists already.'),
     stale_version: row(
       412,

@@ -6,6 +6,7 @@ export const PERMISSIONS = [
   'kms:keys:verify',
   'kms:keys:delete',
   'kms:engines:read',
+  'kms:engines:admin',
   'audit:read',
   'platform:admin',
 ] as const;
@@ -13,6 +14,9 @@ export const PERMISSIONS = [
 export type Permission = (typeof PERMISSIONS)[number];
 
 const KNOWN: ReadonlySet<string> = new Set(PERMISSIONS);
+
+/** Permissions over what all tenants share: only an issuer that is trusted with the platform may grant them. */
+export const PLATFORM_PERMISSIONS: ReadonlySet<Permission> = new Set(['platform:admin', 'kms:engines:admin']);
 
 /** Whether `scope` names a permission of Claviger; other scopes of a token are not ours and mean nothing here. */
 export const isPermission = (scope: string): scope is Permission => KNOWN.has(scope);

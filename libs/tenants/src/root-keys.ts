@@ -1,6 +1,6 @@
-import { constantTimeEqual, type RootWrapper, type SealBinding } from '#crypto';
+import { constantTimeEqual, platformKeyBinding, type RootWrapper, type SealBinding } from '#crypto';
 
-import { checkpointKeyBinding, type AuditLog } from '#audit';
+import type { AuditLog } from '#audit';
 import { pgCode, type Database, type Transaction } from '#database';
 import { AppError, PLATFORM_CHAIN, type RequestContext } from '#kernel';
 import { kekBinding } from './kek-binding.js';
@@ -114,7 +114,7 @@ export class RootKeys {
       [this.root.activeId],
     );
     for (const row of rows) {
-      const { rootId, wrapped } = this.#rewrap(checkpointKeyBinding(row.name), row);
+      const { rootId, wrapped } = this.#rewrap(platformKeyBinding(row.name), row);
       await tx.query('UPDATE platform_key SET root_id = $1, wrapped = $2 WHERE name = $3', [
         rootId,
         wrapped,

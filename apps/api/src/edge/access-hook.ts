@@ -1,6 +1,12 @@
 import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify';
 import type { Authenticator } from '#identity';
-import { AppError, type Permission, type Principal, type RequestContext } from '#kernel';
+import {
+  AppError,
+  PLATFORM_PERMISSIONS,
+  type Permission,
+  type Principal,
+  type RequestContext,
+} from '#kernel';
 import type { Metrics } from '#observability';
 import type { TenantDirectory } from '#tenants';
 import { HttpAnswer } from './http-answer.js';
@@ -49,7 +55,7 @@ export function guardRoutes(fastify: FastifyInstance, deps: AccessDependencies):
   });
 }
 
-/** A parameter that nobody reads would be passed over: `?pending_window_days=7` would destroy a key at once. */
+/** A parameter that nobody reads would be passed over: `?window_days=7` would destroy a key at once. */
 function refuseQuery(query: object): void {
   const errors = Object.keys(query).map((name) => ({ path: name.slice(0, 128), message: 'is unknown' }));
   if (errors[0]) throw new AppError('validation_failed', { detail: `${errors[0].path} is unknown.`, errors });
@@ -77,7 +83,7 @@ async function authorize(
     throw new AppError('forbidden', { detail: `This route needs the permission ${permission}.` });
   }
   // The platform and the log concern more than some keys.
-  if (principal.narrowing && !permission.startsWith('kms:')) {
+  if (principal.narrowing && (PLATFORM_PERMISSIONS.has(permission) || !permission.startsWith('kms:'))) {
     throw new AppError('forbidden', { detail: 'A token narrowed to some keys cannot be used here.' });
   }
   if ((await tenants.stateOf(tenantId)) !== 'active') throw new AppError('tenant_unavailable');

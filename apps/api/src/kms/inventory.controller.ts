@@ -1,22 +1,17 @@
 import { Controller, Get, Query } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import { EngineCatalogue, type EngineView } from '#engines';
 import type { RequestContext } from '#kernel';
 import { KeyListingService, type KeyStats } from '#keys';
 import { Ctx } from '../edge/context.decorator.js';
 import { RequirePermission } from '../edge/permission.decorator.js';
 import { ApiProblems } from '../edge/problems.decorator.js';
-import { EngineDto } from './dto/engine.dto.js';
 import { FilterQueryDto } from './dto/list-keys.query.dto.js';
 import { StatsDto } from './dto/stats.dto.js';
 
 @ApiTags('keys')
 @Controller('api/kms/v1')
 export class InventoryController {
-  constructor(
-    private readonly listing: KeyListingService,
-    private readonly engines: EngineCatalogue,
-  ) {}
+  constructor(private readonly listing: KeyListingService) {}
 
   @Get('stats')
   @RequirePermission('kms:keys:read', { query: true })
@@ -25,14 +20,5 @@ export class InventoryController {
   @ApiProblems(400)
   stats(@Ctx() ctx: RequestContext, @Query() query: FilterQueryDto): Promise<KeyStats> {
     return this.listing.stats(ctx, query.filter ?? []);
-  }
-
-  @Get('engines')
-  @RequirePermission('kms:engines:read')
-  @ApiOperation({ operationId: 'listEngines', summary: 'The crypto engines and what they can do' })
-  @ApiOkResponse({ type: [EngineDto] })
-  @ApiProblems()
-  list(): Promise<EngineView[]> {
-    return this.engines.list();
   }
 }

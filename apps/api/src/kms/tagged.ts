@@ -1,8 +1,8 @@
 import type { FastifyReply } from 'fastify';
-import { entityTag, type KeyView } from '#keys';
+import { entityTag } from '#keys';
 
-/** Sets the strong `ETag` of a key's version and gives the key. */
-export function tagged(reply: FastifyReply, key: KeyView): KeyView {
-  void reply.header('etag', entityTag(key));
-  return key;
+/** Sets the strong `ETag` of the version of what is answered, and gives it. */
+export function tagged<View extends { readonly version: number }>(reply: FastifyReply, view: View): View {
+  void reply.header('etag', entityTag(view));
+  return view;
 }

@@ -21,7 +21,7 @@ class EngineHealthDto {
 export class EngineDto {
   /** @example software */
   id: string;
-  @ApiProperty({ enum: ['SOFTWARE'] })
+  @ApiProperty({ enum: ['SOFTWARE', 'PKCS11', 'AWS_KMS'] })
   type: string;
   /** 0 software, 1 hardware without certification, 2 certified hardware. */
   @ApiProperty({ type: 'integer' })
@@ -38,4 +38,39 @@ export class EngineDto {
   health: EngineHealthDto;
   /** @example ["generate", "import", "sign", "sign-digest"] */
   capabilities: string[];
+}
+
+/** An engine as operators see it. */
+export class EngineDetailDto extends EngineDto {
+  /** The server's configuration declares it, and it cannot be changed here. */
+  declared: boolean;
+  @ApiProperty({ type: 'object', additionalProperties: true })
+  config?: Record<string, unknown>;
+  /**
+   * Names of the secrets that are set; what they are is never told.
+   * @example ["pin"]
+   */
+  @ApiProperty({ type: [String] })
+  secrets?: string[];
+  /** Tenants that may use it; null: all. */
+  @ApiProperty({ type: [String], nullable: true })
+  tenants: string[] | null;
+  @ApiProperty({ type: 'integer' })
+  version: number;
+  @ApiProperty({ format: 'date-time' })
+  created_ts?: string;
+  @ApiProperty({ format: 'date-time' })
+  updated_ts?: string;
+}
+
+/** What came of trying an engine out. */
+export class EngineTestDto {
+  @ApiProperty({ enum: ['ok', 'failed'] })
+  status: string;
+  @ApiProperty({ type: 'integer' })
+  latency_ms: number;
+  @ApiProperty({ type: [SupportedKeyTypeDto] })
+  supported_key_types?: SupportedKeyTypeDto[];
+  /** Why it failed. */
+  error?: string;
 }

@@ -1,0 +1,121 @@
+import { Body, Controller, Delete, Get, Headers, HttpCode, Param, Patch, Post, Res } from '@nestjs/common';
+import { ApiCreatedResponse, ApiHeader, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { EngineCatalogue, type EngineView } from '#engines';
+import type { RequestContext } from '#kernel';
+import { EngineAdministrationService, type EngineDetailView, type EngineTestView } from '#keys';
+import { Ctx } from '../edge/context.decorator.js';
+import { RequirePermission } from '../edge/permission.decorator.js';
+import { ApiProblems } from '../edge/problems.decorator.js';
+import { ChangeEngineDto } from './dto/change-engine.dto.js';
+import { EngineDetailDto, EngineDto, EngineTestDto } from './dto/engine.dto.js';
+import { RegisterEngineDto } from './dto/register-engine.dto.js';
+import { tagged } from './tagged.js';
+
+const IfMatch = (): MethodDecorator =>
+  ApiHeader({
+    name: 'If-Match',
+    required: false,
+    description: 'ETag of the version that this change is meant for',
+  });
+
+@ApiTags('engines')
+@Controller('api/kms/v1/engines')
+export class EnginesController {
+  constructor(
+    private readonly catalogue: EngineCatalogue,
+    private readonly administration: EngineAdministrationService,
+  ) {}
+
+  @Get()
+  @RequirePermission('kms:engines:read')
+  @ApiOperation({
+    operationId: 'listEngines',
+    summary: 'The crypto engines of the tenant and what they can do',
+  })
+  @ApiOkResponse({ type: [EngineDto] })
+  @ApiProblems()
+  list(@Ctx() ctx: RequestContext): Promise<EngineView[]> {
+    return this.catalogue.list(ctx.tenantId);
+  }
+
+  @Post()
+  @RequirePermission('kms:engines:admin')
+  @ApiOperation({
+    operationId: 'registerEngine',
+    summary: 'Register an engine, once it was reached with these credentials',
+  })
+  @ApiCreatedResponse({ type: EngineDetailDto })
+  @ApiProblems(400, 409, 422)
+  async register(
+    @Ctx() ctx: RequestContext,
+    @Body() body: RegisterEngineDto,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<EngineDetailView> {
+    return tagged(reply, await this.administration.register(ctx, body));
+  }
+
+  @Get(':engineId')
+  @RequirePermission('kms:engines:admin')
+  @ApiOperation({
+    operationId: 'getEngine',
+    summary: 'Read an engine with its configuration; secrets are not told',
+  })
+  @ApiOkResponse({ type: EngineDetailDto })
+  @ApiProblems(404)
+  async get(
+    @Param('engineId') id: string,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<EngineDetailView> {
+    return tagged(reply, await this.administration.get(id));
+  }
+
+  @Patch(':engineId')
+  @RequirePermission('kms:engines:admin')
+  @IfMatch()
+  @ApiOperation({
+    operationId: 'changeEngine',
+    summary: 'Change an engine; in force in every process within a second',
+  })
+  @ApiOkResponse({ type: EngineDetailDto })
+  @ApiProblems(400, 404, 409, 412, 422)
+  async change(
+    @Ctx() ctx: RequestContext,
+    @Param('engineId') id: string,
+    @Body() body: ChangeEngineDto,
+    @Headers('if-match') ifMatch: string | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<EngineDetailView> {
+    return tagged(reply, await this.administration.update(ctx, id, body, ifMatch));
+  }
+
+  @Delete(':engineId')
+  @RequirePermission('kms:engines:admin')
+  @IfMatch()
+  @ApiOperation({ operationId: 'removeEngine', summary: 'Remove an engine that holds no key' })
+  @ApiOkResponse({
+    schema: { type: 'object', properties: { status: { type: 'string', enum: ['removed'] } } },
+  })
+  @ApiProblems(404, 409, 412)
+  async remove(
+    @Ctx() ctx: RequestContext,
+    @Param('engineId') id: string,
+    @Headers('if-match') ifMatch: string | undefined,
+  ): Promise<{ status: 'removed' }> {
+    await this.administration.remove(ctx, id, ifMatch);
+    return { status: 'removed' };
+  }
+
+  @Post(':engineId/test')
+  @HttpCode(200)
+  @RequirePermission('kms:engines:admin')
+  @ApiOperation({
+    operationId: 'testEngine',
+    summary: 'Reach an engine anew, with one attempt of its credentials',
+  })
+  @ApiOkResponse({ type: EngineTestDto })
+  @ApiProblems(404)
+  test(@Ctx() ctx: RequestContext, @Param('engineId') id: string): Promise<EngineTestView> {
+    return this.administration.test(ctx, id);
+  }
+}
