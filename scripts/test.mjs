@@ -13,7 +13,11 @@ import { ROOT, reportStep, runStep } from './run-step.mjs';
 const ENVIRONMENT = {
   ...Object.fromEntries(
     Object.keys(process.env)
-      .filter((name) => /^(CLAVIGER_.*|DATABASE_URL|NODE_ENV|NODE_OPTIONS|FORCE_COLOR)$/.test(name))
+      .filter((name) =>
+        /^(CLAVIGER_.*|DATABASE_URL|REDIS_URL|SOFTHSM2_CONF|AWS_.*|NODE_ENV|NODE_OPTIONS|FORCE_COLOR)$/.test(
+          name,
+        ),
+      )
       .map((name) => [name, undefined]),
   ),
   NO_COLOR: '1',
@@ -26,14 +30,29 @@ const found = async (command, ...args) => (await run(command, ...args)).ok;
 /** A step that counts as one. */
 const single = (result) => ({ ...result, passed: result.ok ? 1 : 0, failed: result.ok ? 0 : 1, skipped: 0 });
 
-/** The tests make and check keys and signatures with the openssl command line. */
+/** Programs that the tests run, and the Debian packages that have them. */
+const PROGRAMS = {
+  openssl: 'openssl',
+  'softhsm2-util': 'softhsm2',
+  'redis-server': 'redis-server',
+};
+
+/** The tests check signatures with openssl, and keep keys in a real token and jobs in a real Redis. */
 async function tools() {
-  if (await found('openssl', 'version')) return single(await run('openssl', 'version'));
-  const install = 'apt-get update && apt-get install -y --no-install-recommends openssl';
+  const missing = [];
+  for (const [program, packageName] of Object.entries(PROGRAMS)) {
+    if (!(await found('sh', '-c', `command -v ${program}`))) missing.push(packageName);
+  }
+  if (missing.length === 0) return single(await run('openssl', 'version'));
+  const install = `apt-get update && apt-get install -y --no-install-recommends ${missing.join(' ')}`;
   if (process.getuid?.() === 0 && existsSync('/etc/debian_version')) {
     return single(await runStep('sh', ['-c', install], { DEBIAN_FRONTEND: 'noninteractive' }));
   }
-  return single({ ok: false, seconds: 0, output: `the tests need openssl; as root: ${install}` });
+  return single({
+    ok: false,
+    seconds: 0,
+    output: `the tests need ${missing.join(', ')}; as root: ${install}`,
+  });
 }
 
 /** The compose file, where there is something that reads it. */
