@@ -4,7 +4,7 @@ import { KINDS } from './kinds.js';
 import { SigningKey } from './signing-key.js';
 
 const TENANT = 'bench-memory';
-const CONNECTIONS = 64;
+const CONNECTIONS = 32;
 const SAMPLE_MS = 500;
 /** monitorEventLoopDelay() of Node measures from tick to tick of a timer of 10 ms, and so has those in every value. */
 const TIMER_MS = 10;

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { loadConfig, type Config } from '#config';
 import { RootRing, addRoot } from '#crypto';
 import { Database, createDataSource } from '#database';
+import type { EngineDriver } from '#engines';
 import { Authenticator, DevelopmentIssuer, IssuerRegistry } from '#identity';
 import { PERMISSIONS, type RequestContext } from '#kernel';
 import { Metrics, createLogger } from '#observability';
@@ -18,6 +19,8 @@ export interface TestAppOptions {
   readonly env?: Record<string, string>;
   /** Shared by several apps, which are then processes of one installation. */
   readonly installation?: Installation;
+  /** What registered engines are made by. */
+  readonly drivers?: readonly EngineDriver[];
 }
 
 /** What the processes of one installation share: database, root keys, development issuer. */
@@ -120,6 +123,7 @@ export class TestApp {
       authenticator,
       logger,
       metrics,
+      drivers: options.drivers ?? [],
     });
     const app = await createHttpApp(config, services, logger);
     await app.listen(0, '127.0.0.1');

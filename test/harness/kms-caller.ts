@@ -48,7 +48,10 @@ export type Narrowing = NonNullable<Parameters<TestApp['token']>[2]>;
 export const keyPath = (ref: string, below = ''): string => `${KEYS}/${encodeURIComponent(ref)}${below}`;
 
 /** What an answer refuses, in short; an answer that refuses nothing has no code. */
-export const refusal = ({ status, body }: Answer): [number, unknown] => [status, body.code];
+export const refusal = ({ status, body }: Answer<object>): [number, unknown] => [
+  status,
+  (body as Record<string, unknown>)['code'],
+];
 
 /** A client of the key plane with one token. */
 export class KmsCaller {

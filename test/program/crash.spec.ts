@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { eventually } from './eventually.js';
+import { eventually } from '../harness/eventually.js';
 import type { HttpClient } from './http-client.js';
 import { isDatabase, killNow, processesOn } from './process-census.js';
 import { Stage } from './stage.js';

@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import { once } from 'node:events';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { eventually } from './eventually.js';
+import { eventually } from '../harness/eventually.js';
 import type { HttpAnswer, HttpClient } from './http-client.js';
 import type { Program } from './program.js';
 import { Stage } from './stage.js';

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { eventually, within } from './eventually.js';
+import { eventually, within } from '../harness/eventually.js';
 import { PROJECT, cleanEnvironment } from './project-folder.js';
 
 /** What is kept of what it printed. */

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import { makeDataFolder } from '../../libs/database/test/data-folder.js';
-import { eventually } from './eventually.js';
+import { eventually } from '../harness/eventually.js';
 import { HttpClient } from './http-client.js';
 import { isDatabase, killNow, processesOn, type RunningProcess } from './process-census.js';
 import { Program } from './program.js';

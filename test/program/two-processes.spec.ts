@@ -2,7 +2,7 @@ import { createPublicKey, verify } from 'node:crypto';
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DatabaseServer } from './database-server.js';
-import { eventually } from './eventually.js';
+import { eventually } from '../harness/eventually.js';
 import type { HttpAnswer, HttpClient } from './http-client.js';
 import type { Program } from './program.js';
 import { Stage, freePort } from './stage.js';

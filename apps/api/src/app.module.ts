@@ -1,6 +1,7 @@
 import { Module, type DynamicModule, type Provider } from '@nestjs/common';
 import { KeyDocumentsController } from './kms/key-documents.controller.js';
 import { KeysController } from './kms/keys.controller.js';
+import { EnginesController } from './kms/engines.controller.js';
 import { InventoryController } from './kms/inventory.controller.js';
 import { SignaturesController } from './kms/signatures.controller.js';
 import { AuditController } from './platform/audit.controller.js';
@@ -21,6 +22,7 @@ export class AppModule {
         KeyDocumentsController,
         KeysController,
         InventoryController,
+        EnginesController,
         TenantsController,
         AuditController,
         HealthController,

@@ -38,6 +38,7 @@ async function start(
     authenticator,
     logger,
     metrics,
+    drivers: [],
   });
   closers.push(() => services.close());
   const app = await createHttpApp(config, services, logger, surround);

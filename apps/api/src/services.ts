@@ -3,16 +3,29 @@ import { AuditLog, CheckpointKey, Checkpointer } from '#audit';
 import type { Config } from '#config';
 import type { RootRing } from '#crypto';
 import type { Database } from '#database';
-import { EngineCatalogue, EngineRegistry, SoftwareEngine } from '#engines';
+import {
+  EngineCatalogue,
+  EngineLoader,
+  EngineRegistry,
+  EngineSecrets,
+  SoftwareEngine,
+  openDeclaredEngines,
+  type EngineDriver,
+  type RegisteredEngine,
+} from '#engines';
 import type { Authenticator } from '#identity';
 import {
   CsrService,
+  EngineAdministrationService,
   KeyCreationService,
+  KeyDestructionService,
   KeyDirectory,
   KeyEditingService,
   KeyLifecycleService,
   KeyListingService,
+  KeyMaking,
   KeyReadingService,
+  KeyReconciler,
   LastUseRecorder,
   SigningService,
   VerificationService,
@@ -43,6 +56,8 @@ export interface ServiceInputs {
   readonly authenticator: Authenticator;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** For engines that operators register. */
+  readonly drivers: readonly EngineDriver[];
 }
 
 /** The composition root: which part is made of which. */
@@ -51,11 +66,26 @@ export async function composeServices(inputs: ServiceInputs): Promise<Services> 
   const audit = new AuditLog(database);
   await new RootKeys(database, root, audit).register();
   const tenantKeys = new TenantKeys(database, root);
-  const engines = new EngineRegistry(config.softwareEngines.map((id) => new SoftwareEngine(id, tenantKeys)));
+  const engines = new EngineRegistry([
+    ...config.softwareEngines.map((id) => ({ engine: new SoftwareEngine(id, tenantKeys) })),
+    ...declaredEngines(config, inputs.drivers),
+  ]);
+  const catalogue = new EngineCatalogue(engines);
+  const secrets = await EngineSecrets.open(database, root, config.secretReferences);
+  const loader = new EngineLoader(database, engines, secrets, inputs.drivers, (error) =>
+    logger.warn({ err: error }, 'engine not usable'),
+  );
+  await loader.start();
   const directory = new KeyDirectory(database);
   const lastUse = new LastUseRecorder(database);
   const tenants = new TenantDirectory(database);
   const signing = new SigningService(directory, engines, tenantKeys, audit, lastUse, tenants);
+  const making = new KeyMaking(database, engines);
+  const destruction = new KeyDestructionService(database, directory, engines, audit);
+  const reconciler = new KeyReconciler(database, destruction, making, (error) =>
+    logger.warn({ err: error }, 'left halfway, to be tried again'),
+  );
+  reconciler.start();
   const checkpointer = new Checkpointer(database, audit, await CheckpointKey.open(database, root), {
     file: config.auditCheckpointFile,
     log: (line) => logger.info({ checkpoint: line }, 'audit checkpoint'),
@@ -76,12 +106,16 @@ export async function composeServices(inputs: ServiceInputs): Promise<Services> 
       signing,
       new VerificationService(directory),
       new CsrService(directory, signing),
-      new KeyCreationService(database, engines, audit),
+      new KeyCreationService(database, engines, making, audit),
       new KeyReadingService(database),
       new KeyEditingService(database, directory, audit),
-      new KeyLifecycleService(database, directory, engines, audit),
+      new KeyLifecycleService(database, directory, engines, making, audit),
+      destruction,
+      making,
+      reconciler,
+      new EngineAdministrationService(database, engines, catalogue, loader, secrets, audit),
       new KeyListingService(database, tenantKeys, engines),
-      new EngineCatalogue(engines),
+      catalogue,
       new TenantService(database, root, audit),
       new AuditQueryService(database, tenantKeys),
     ),
@@ -92,12 +126,22 @@ export async function composeServices(inputs: ServiceInputs): Promise<Services> 
     limits: new RateLimits(config.rateLimit),
     close: async () => {
       clearInterval(timer);
+      await reconciler.close();
+      await loader.close();
       await audit.close();
       await checkpointer.close();
       await flushLastUse();
       await database.close();
     },
   };
+}
+
+/** Reached in the background: a device that is away does not keep the server from starting. */
+function declaredEngines(config: Config, drivers: readonly EngineDriver[]): RegisteredEngine[] {
+  if (config.enginesFile === undefined) return [];
+  const declared = openDeclaredEngines(config.enginesFile, config.secretReferences, drivers);
+  for (const { engine } of declared) engine.connect().catch(() => undefined);
+  return declared;
 }
 
 const provide = (...values: object[]): Provider[] =>

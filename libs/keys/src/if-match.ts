@@ -13,6 +13,6 @@ export function requireVersion(ifMatch: string | undefined, version: number): vo
     throw new AppError('malformed_request', { detail: 'If-Match must be * or a list of entity tags.' });
   }
   if (!tags.includes(`"${version}"`)) {
-    throw new AppError('stale_version', { detail: 'The key has changed since that version.' });
+    throw new AppError('stale_version', { detail: 'It has changed since that version.' });
   }
 }

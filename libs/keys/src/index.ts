@@ -1,11 +1,19 @@
 export { decodeBase64 } from './base64.js';
 export { CsrService, type CsrInput } from './csr.service.js';
+export {
+  EngineAdministrationService,
+  type EngineDetailView,
+  type EngineTestView,
+} from './engine-administration.service.js';
 export { KeyCreationService, type CreateKeyInput, type ImportKeyInput } from './key-creation.service.js';
+export { DELETION_WINDOW_DAYS, KeyDestructionService, type Destruction } from './key-destruction.service.js';
 export { KeyDirectory } from './key-directory.js';
 export { KeyEditingService } from './key-editing.service.js';
 export { KeyLifecycleService } from './key-lifecycle.service.js';
 export { KeyListingService, type KeyPage, type KeyStats } from './key-listing.service.js';
+export { KeyMaking } from './key-making.js';
 export { KeyReadingService } from './key-reading.service.js';
+export { KeyReconciler } from './key-reconciler.js';
 export { metadataFault, nameFault, tagsFault } from './key-rules.js';
 export { entityTag, type KeyView } from './key-view.js';
 export { KeyEntity } from './key.entity.js';

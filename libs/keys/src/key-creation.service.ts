@@ -7,12 +7,13 @@ import {
   fingerprintOf,
   type KeySpec,
 } from '#crypto';
-import type { Database } from '#database';
-import { canImport, type Engine, type EngineRegistry } from '#engines';
+import type { Database, Transaction } from '#database';
+import { canImport, type Engine, type EngineKey, type EngineRegistry } from '#engines';
 import { AppError, newKeyId, type RequestContext } from '#kernel';
 import { refuseNarrowed } from './key-visibility.js';
 import { viewKey, type KeyView } from './key-view.js';
-import { insertKey, type NewKey } from './key.repository.js';
+import type { KeyMaking } from './key-making.js';
+import { insertKey, refuseKnownKey, type NewKey } from './key.repository.js';
 import type { KeyOrigin, Metadata } from './key.entity.js';
 
 /** What describes a key and is chosen by its owner. */
@@ -35,115 +36,116 @@ export interface ImportKeyInput extends KeyDescription {
   readonly passphrase?: string;
 }
 
-type Material = Pick<NewKey, 'keyId' | 'algorithm' | 'size' | 'spki' | 'fingerprint' | 'hasPrivateKey'>;
+/** What is known of a key beside what its owner chose. */
+interface Material extends Pick<NewKey, 'keyId' | 'algorithm' | 'size' | 'hasPrivateKey'> {
+  readonly origin: KeyOrigin;
+}
 
 /** Brings keys into being: made by an engine, or imported. */
 export class KeyCreationService {
   constructor(
     private readonly database: Database,
     private readonly engines: EngineRegistry,
+    private readonly making: KeyMaking,
     private readonly audit: AuditLog,
   ) {}
 
-  /** Throws `validation_failed`, `unsupported_by_engine`, `forbidden`. */
+  /** Throws `validation_failed`, `unsupported_by_engine`, `forbidden`, `unavailable`. */
   async create(ctx: RequestContext, input: CreateKeyInput): Promise<KeyView> {
-    const spec = chooseSpec(input.algorithm, input.size);
+    const { algorithm, size } = chooseSpec(input.algorithm, input.size);
     refuseNarrowed(ctx);
-    const engine = this.engines.get(input.engineId);
-    requireSpec(engine, spec);
+    const engine = this.engines.get(ctx.tenantId, input.engineId);
+    const spec = requireSpec(engine.describe().keySpecs, algorithm, size);
     const keyId = newKeyId();
-    const made = await engine.generate({ tenantId: ctx.tenantId, keyId }, spec);
-    const material = {
-      keyId,
-      algorithm: spec.algorithm,
-      size: spec.size,
-      spki: made.spki,
-      fingerprint: fingerprintOf(made.spki),
-      hasPrivateKey: true,
-    };
-    return this.#store(ctx, input, engine, 'generated', material, made.handle);
+    const material: Material = { keyId, algorithm, size, hasPrivateKey: true, origin: 'generated' };
+    const make = (): Promise<EngineKey> => engine.generate({ tenantId: ctx.tenantId, keyId }, spec);
+    return this.#bringIntoBeing(ctx, input, engine, material, make);
   }
 
-  /** Throws `invalid_key_material`, `key_exists`, `unsupported_by_engine`, `forbidden`. */
+  /** Throws `invalid_key_material`, `key_exists`, `unsupported_by_engine`, `forbidden`, `unavailable`. */
   async import(ctx: RequestContext, input: ImportKeyInput): Promise<KeyView> {
     refuseNarrowed(ctx);
-    const engine = this.engines.get(input.engineId);
+    const engine = this.engines.get(ctx.tenantId, input.engineId);
     const keyId = newKeyId();
     if (input.publicKey) {
-      const { spki, spec, fingerprint } = parsePublicKey(input.publicKey);
-      const material = {
-        keyId,
-        algorithm: spec.algorithm,
-        size: spec.size,
-        spki,
-        fingerprint,
-        hasPrivateKey: false,
-      };
-      return this.#store(ctx, input, engine, 'imported', material, undefined);
+      const { spki, spec } = parsePublicKey(input.publicKey);
+      const { algorithm, size } = spec;
+      const material: Material = { keyId, algorithm, size, hasPrivateKey: false, origin: 'imported' };
+      return this.#bringIntoBeing(ctx, input, engine, material, async () => ({ spki }));
     }
     if (!canImport(engine)) {
       throw new AppError('unsupported_by_engine', { detail: 'This engine does not take private keys.' });
     }
     const parsed = await parsePrivateKey(ctx.tenantId, input.privateKey ?? Buffer.alloc(0), input.passphrase);
     try {
-      requireSpec(engine, parsed.spec);
-      const taken = await engine.importKey({ tenantId: ctx.tenantId, keyId }, parsed.spec, parsed.pkcs8);
       const { algorithm, size } = parsed.spec;
-      const material = {
-        keyId,
-        algorithm,
-        size,
-        spki: taken.spki,
-        fingerprint: parsed.fingerprint,
-        hasPrivateKey: true,
-      };
-      return await this.#store(ctx, input, engine, 'imported', material, taken.handle);
+      const spec = requireSpec(engine.describe().importSpecs, algorithm, size);
+      await this.#refuseKnown(ctx, parsed.fingerprint);
+      const material: Material = { keyId, algorithm, size, hasPrivateKey: true, origin: 'imported' };
+      return await this.#bringIntoBeing(ctx, input, engine, material, async () => {
+        const taken = await engine.importKey({ tenantId: ctx.tenantId, keyId }, spec, parsed.pkcs8);
+        if (fingerprintOf(taken.spki) === parsed.fingerprint) return taken;
+        throw new AppError('unavailable', {
+          detail: 'The engine took another key than it was given.',
+          retryAfterS: 60,
+        });
+      });
     } finally {
       parsed.pkcs8.wipe();
     }
   }
 
-  #store(
+  /** Before a device is troubled; the index decides in the end. */
+  #refuseKnown(ctx: RequestContext, fingerprint: string): Promise<void> {
+    return this.database.transaction(ctx, (tx) => refuseKnownKey(tx, ctx, fingerprint), { readOnly: true });
+  }
+
+  #bringIntoBeing(
     ctx: RequestContext,
     input: KeyDescription,
     engine: Engine,
-    origin: KeyOrigin,
     material: Material,
-    handle: Buffer | undefined,
+    make: () => Promise<MadeKey>,
   ): Promise<KeyView> {
-    const engineId = engine.describe().id;
-    return this.database.transaction(ctx, async (tx) => {
-      const key = await insertKey(
-        tx,
-        ctx,
-        {
-          ...material,
-          tenantId: ctx.tenantId,
-          name: input.name,
-          engineId,
-          origin,
-          aliases: [],
-          tags: [...new Set(input.tags ?? [])],
-          metadata: input.metadata ?? {},
-          rotatedFrom: null,
-        },
-        handle,
-      );
-      await this.audit.appendIn(tx, ctx, ctx.tenantId, {
-        action: origin === 'generated' ? 'kms.key.create' : 'kms.key.import',
-        outcome: 'success',
-        keyId: key.keyId,
-        detail: {
-          algorithm: key.algorithm,
-          size: key.size,
-          engine_id: engineId,
-          fingerprint: key.fingerprint,
-        },
-      });
-      return viewKey(key);
+    const { keyId } = material;
+    return this.making.run(ctx, {
+      engine,
+      keyId,
+      make,
+      store: (tx, made) =>
+        this.#store(tx, ctx, input, { ...material, ...made, engineId: engine.describe().id }),
     });
   }
+
+  async #store(
+    tx: Transaction,
+    ctx: RequestContext,
+    { name, tags = [], metadata = {} }: KeyDescription,
+    { handle, evidence, ...material }: Material & MadeKey & { readonly engineId: string },
+  ): Promise<KeyView> {
+    const { origin, engineId } = material;
+    const fingerprint = fingerprintOf(material.spki);
+    const described = { name, tags: [...new Set(tags)], metadata, aliases: [], rotatedFrom: null };
+    const owned = { ...material, ...described, fingerprint, tenantId: ctx.tenantId };
+    const key = await insertKey(tx, ctx, owned, handle);
+    await this.audit.appendIn(tx, ctx, ctx.tenantId, {
+      action: origin === 'generated' ? 'kms.key.create' : 'kms.key.import',
+      outcome: 'success',
+      keyId: key.keyId,
+      detail: {
+        algorithm: key.algorithm,
+        size: key.size,
+        engine_id: engineId,
+        fingerprint,
+        ...(evidence && { evidence }),
+      },
+    });
+    return viewKey(key);
+  }
 }
+
+/** A key as an engine made it; a key that only verifies has no handle. */
+type MadeKey = Pick<EngineKey, 'spki' | 'evidence'> & Partial<Pick<EngineKey, 'handle'>>;
 
 function chooseSpec(algorithm: string, size: number | undefined): KeySpec {
   const fail = (path: string, message: string): AppError =>
@@ -160,12 +162,12 @@ function chooseSpec(algorithm: string, size: number | undefined): KeySpec {
   throw fail('size', asked === undefined ? `is required for ${algorithm}` : `does not fit ${algorithm}`);
 }
 
-function requireSpec(engine: Engine, spec: KeySpec): void {
-  const offered = engine.describe().keySpecs;
-  if (offered.some((one) => one.algorithm === spec.algorithm && one.size === spec.size)) return;
+function requireSpec(offered: readonly KeySpec[], algorithm: string, size: number): KeySpec {
+  const spec = offered.find((one) => one.algorithm === algorithm && one.size === size);
+  if (spec) return spec;
   const detail =
-    spec.algorithm === 'ML_DSA'
-      ? 'This engine does not offer ML_DSA: the Node.js runtime it stands on lacks it (Node 24 or newer has it).'
-      : `This engine does not offer ${spec.algorithm} ${spec.size}.`;
+    algorithm === 'ML_DSA'
+      ? 'This engine does not offer ML_DSA; with keys of its own it needs Node 24 or newer.'
+      : `This engine does not offer ${algorithm} ${size}.`;
   throw new AppError('unsupported_by_engine', { detail });
 }

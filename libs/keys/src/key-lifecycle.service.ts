@@ -1,22 +1,24 @@
 import type { AuditAction, AuditLog } from '#audit';
 import { findKeySpec, fingerprintOf } from '#crypto';
 import type { Database, Transaction } from '#database';
-import type { EngineRegistry } from '#engines';
+import type { EngineKey, EngineRegistry } from '#engines';
 import { AppError, newKeyId, type RequestContext } from '#kernel';
 import { requireVersion } from './if-match.js';
 import type { KeyDirectory } from './key-directory.js';
+import type { KeyMaking } from './key-making.js';
 import { viewKey, type KeyView } from './key-view.js';
 import { refuseNarrowed } from './key-visibility.js';
-import { findHandle, getKey, insertKey, updateKey } from './key.repository.js';
+import { getKey, insertKey, updateKey } from './key.repository.js';
 import type { KeyEntity } from './key.entity.js';
-import { engineKey, engineOf } from './stored-engine-key.js';
+import { engineOf } from './stored-engine-key.js';
 
-/** States of a key: enabled and disabled, rotation to a successor, destruction. */
+/** States of a key: enabled and disabled, and rotation to a successor. */
 export class KeyLifecycleService {
   constructor(
     private readonly database: Database,
     private readonly directory: KeyDirectory,
     private readonly engines: EngineRegistry,
+    private readonly making: KeyMaking,
     private readonly audit: AuditLog,
   ) {}
 
@@ -29,24 +31,6 @@ export class KeyLifecycleService {
     return this.#switch(ctx, ref, 'disabled', ifMatch);
   }
 
-  /** Destroys the private key at once and for ever; a tombstone stays for the audit. */
-  async destroy(ctx: RequestContext, ref: string, ifMatch?: string): Promise<void> {
-    await this.database.transaction(ctx, async (tx) => {
-      await this.audit.awaitAnswers(tx, ctx.tenantId);
-      const key = await getKey(tx, ctx, ref, { lock: true });
-      requireVersion(ifMatch, key.version);
-      const handle = await findHandle(tx, key);
-      if (handle) await engineOf(this.engines, key).destroy(engineKey(key, handle));
-      await tx.query('DELETE FROM key_handle WHERE tenant_id = $1 AND key_id = $2', [
-        key.tenantId,
-        key.keyId,
-      ]);
-      await tx.query('DELETE FROM key_use WHERE tenant_id = $1 AND key_id = $2', [key.tenantId, key.keyId]);
-      await updateKey(tx, key, { state: 'destroyed', aliases: [], destroyedTs: new Date() });
-      await this.#record(tx, ctx, 'kms.key.destroy', key, { fingerprint: key.fingerprint });
-    });
-  }
-
   /** Makes a successor of the same kind and moves the aliases to it; the old key stays for verification. */
   async rotate(ctx: RequestContext, ref: string, ifMatch?: string): Promise<KeyView> {
     refuseNarrowed(ctx);
@@ -56,36 +40,42 @@ export class KeyLifecycleService {
     if (!spec)
       throw new AppError('unsupported_by_engine', { detail: 'This kind of key cannot be generated.' });
     const keyId = newKeyId();
-    const made = await engineOf(this.engines, old).generate({ tenantId: ctx.tenantId, keyId }, spec);
-    return this.database.transaction(ctx, async (tx) => {
-      const key = await getKey(tx, ctx, old.keyId, { lock: true });
-      requireVersion(ifMatch, key.version);
-      refuseRotation(key);
-      await updateKey(tx, key, { aliases: [], rotatedTo: keyId });
-      const { tenantId, name, engineId, algorithm, size, tags, metadata } = key;
-      const described = { tenantId, name, engineId, algorithm, size, tags, metadata };
-      const fingerprint = fingerprintOf(made.spki);
-      const fresh = await insertKey(
-        tx,
-        ctx,
-        {
-          ...described,
-          keyId,
-          spki: made.spki,
-          fingerprint,
-          hasPrivateKey: true,
-          origin: 'generated',
-          aliases: [],
-          rotatedFrom: key.keyId,
-        },
-        made.handle,
-      );
-      const successor = key.aliases.length > 0 ? await updateKey(tx, fresh, { aliases: key.aliases }) : fresh;
-      await this.#record(tx, ctx, 'kms.key.rotate', key, { rotated_to: keyId });
-      const origin = { algorithm, size, engine_id: engineId, fingerprint, rotated_from: key.keyId };
-      await this.#record(tx, ctx, 'kms.key.create', fresh, origin);
-      return viewKey(successor);
+    const engine = engineOf(this.engines, old);
+    return this.making.run(ctx, {
+      engine,
+      keyId,
+      make: () => engine.generate({ tenantId: ctx.tenantId, keyId }, spec),
+      store: (tx, made) => this.#succeed(tx, ctx, old.keyId, { ...made, keyId }, ifMatch),
     });
+  }
+
+  /** Stores the successor and moves the aliases to it. */
+  async #succeed(
+    tx: Transaction,
+    ctx: RequestContext,
+    oldId: string,
+    { keyId, spki, handle, evidence }: EngineKey & { readonly keyId: string },
+    ifMatch: string | undefined,
+  ): Promise<KeyView> {
+    const key = await getKey(tx, ctx, oldId, { lock: true });
+    requireVersion(ifMatch, key.version);
+    refuseRotation(key);
+    await updateKey(tx, key, { aliases: [], rotatedTo: keyId });
+    const { tenantId, name, engineId, algorithm, size, tags, metadata } = key;
+    const described = { tenantId, name, engineId, algorithm, size, tags, metadata };
+    const fingerprint = fingerprintOf(spki);
+    const made = { keyId, spki, fingerprint, hasPrivateKey: true, origin: 'generated' as const };
+    const fresh = await insertKey(
+      tx,
+      ctx,
+      { ...described, ...made, aliases: [], rotatedFrom: key.keyId },
+      handle,
+    );
+    const successor = key.aliases.length > 0 ? await updateKey(tx, fresh, { aliases: key.aliases }) : fresh;
+    await this.#record(tx, ctx, 'kms.key.rotate', key, { rotated_to: keyId });
+    const origin = { algorithm, size, engine_id: engineId, fingerprint, rotated_from: key.keyId };
+    await this.#record(tx, ctx, 'kms.key.create', fresh, { ...origin, ...(evidence && { evidence }) });
+    return viewKey(successor);
   }
 
   #switch(
@@ -101,6 +91,7 @@ export class KeyLifecycleService {
       const key = await getKey(tx, ctx, ref, { lock: true });
       requireVersion(ifMatch, key.version);
       if (key.state === state) return viewKey(key);
+      refusePending(key);
       const updated = await updateKey(tx, key, { state });
       await this.#record(tx, ctx, state === 'enabled' ? 'kms.key.enable' : 'kms.key.disable', key, {});
       return viewKey(updated);
@@ -130,5 +121,11 @@ export class KeyLifecycleService {
 function refuseRotation(key: KeyEntity): void {
   if (!key.hasPrivateKey)
     throw new AppError('key_state', { detail: 'A key without a private part cannot be rotated.' });
+  refusePending(key);
   if (key.rotatedTo) throw new AppError('key_state', { detail: 'The key has been rotated already.' });
+}
+
+function refusePending({ state }: KeyEntity): void {
+  if (state === 'pending_deletion')
+    throw new AppError('key_state', { detail: 'The key waits for its destruction; restore it first.' });
 }

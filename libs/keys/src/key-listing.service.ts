@@ -79,7 +79,7 @@ export class KeyListingService {
       (tx) => (conditions.length + listing.where.length === 0 ? readCounts(tx) : countFiltered(tx, listing)),
       { statementTimeoutMs: STATEMENT_TIMEOUT_MS, readOnly: true },
     );
-    const engines = this.engines.list().map((engine) => engine.describe().id);
+    const engines = this.engines.list(ctx.tenantId).map((engine) => engine.describe().id);
     const sum = (column: 'engine_id' | 'algorithm', names: readonly string[]): Record<string, number> => {
       const counts: Record<string, number> = Object.fromEntries(names.map((name) => [name, 0]));
       for (const row of rows) counts[row[column]] = (counts[row[column]] ?? 0) + row.count;

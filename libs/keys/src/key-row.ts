@@ -21,6 +21,7 @@ export interface KeyRow {
   version: number;
   rotated_from: string | null;
   rotated_to: string | null;
+  deletion_ts: Date | null;
   destroyed_ts: Date | null;
   last_used_ts: Date | null;
 }
@@ -28,7 +29,8 @@ export interface KeyRow {
 /** The columns of `KeyRow` that are of `kms_key k`. */
 export const KEY_COLUMNS =
   'k.tenant_id, k.key_id, k.name, k.engine_id, k.algorithm, k.size, k.has_private_key, k.spki, k.fingerprint, k.state, ' +
-  'k.origin, k.aliases, k.tags, k.metadata, k.creation_ts, k.updated_ts, k.version, k.rotated_from, k.rotated_to, k.destroyed_ts';
+  'k.origin, k.aliases, k.tags, k.metadata, k.creation_ts, k.updated_ts, k.version, k.rotated_from, k.rotated_to, ' +
+  'k.deletion_ts, k.destroyed_ts';
 
 export const keyFromRow = (row: KeyRow): KeyEntity =>
   Object.assign(new KeyEntity(), {
@@ -51,5 +53,6 @@ export const keyFromRow = (row: KeyRow): KeyEntity =>
     version: row.version,
     rotatedFrom: row.rotated_from,
     rotatedTo: row.rotated_to,
+    deletionTs: row.deletion_ts,
     destroyedTs: row.destroyed_ts,
   });

@@ -26,6 +26,8 @@ export interface KeyView {
   fingerprint: string;
   rotated_from?: string;
   rotated_to?: string;
+  /** When it is to be destroyed, unless it is restored. */
+  deletion_ts?: string;
   last_used_ts?: string;
 }
 
@@ -55,9 +57,10 @@ export function viewKey(key: KeyEntity, lastUsed?: Date): KeyView {
     fingerprint: key.fingerprint,
     ...(key.rotatedFrom && { rotated_from: key.rotatedFrom }),
     ...(key.rotatedTo && { rotated_to: key.rotatedTo }),
+    ...(key.state === 'pending_deletion' && { deletion_ts: key.deletionTs?.toISOString() }),
     ...(lastUsed && { last_used_ts: lastUsed.toISOString() }),
   };
 }
 
-/** Strong entity tag of a key (RFC 9110 §8.8.3): its version. */
-export const entityTag = (view: Pick<KeyView, 'version'>): string => `"${view.version}"`;
+/** Strong entity tag (RFC 9110 §8.8.3): the version. */
+export const entityTag = (view: { readonly version: number }): string => `"${view.version}"`;

@@ -1,6 +1,6 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 
-export type KeyState = 'enabled' | 'disabled' | 'destroyed';
+export type KeyState = 'enabled' | 'disabled' | 'pending_deletion' | 'destroyed';
 export type KeyOrigin = 'generated' | 'imported';
 export type Metadata = Record<string, unknown>;
 
@@ -28,6 +28,9 @@ export class KeyEntity {
   @Column({ type: 'integer' }) version: number;
   @Column({ name: 'rotated_from', type: 'text', nullable: true }) rotatedFrom: string | null;
   @Column({ name: 'rotated_to', type: 'text', nullable: true }) rotatedTo: string | null;
+  /** When a key that waits for it is to be destroyed. */
+  @Column({ name: 'deletion_ts', type: 'timestamptz', precision: 3, nullable: true })
+  deletionTs: Date | null;
   @Column({ name: 'destroyed_ts', type: 'timestamptz', precision: 3, nullable: true })
   destroyedTs: Date | null;
 }

@@ -107,7 +107,7 @@ const matches = (key: KeyEntity, reference: KeyReference): boolean =>
 
 export type NewKey = Omit<
   KeyEntity,
-  'state' | 'creationTs' | 'updatedTs' | 'version' | 'rotatedTo' | 'destroyedTs'
+  'state' | 'creationTs' | 'updatedTs' | 'version' | 'rotatedTo' | 'deletionTs' | 'destroyedTs'
 >;
 
 /** The key, its handle and what it is found by, in one statement; nothing where the public key is there already. */
@@ -142,6 +142,19 @@ export async function insertKey(
   return keyFromRow(row);
 }
 
+/** Throws `key_exists` when the tenant has the public key already. */
+export async function refuseKnownKey(
+  tx: Transaction,
+  ctx: RequestContext,
+  fingerprint: string,
+): Promise<void> {
+  const [known] = await tx.query(
+    `SELECT 1 FROM kms_key WHERE tenant_id = $1 AND fingerprint = $2 AND state <> 'destroyed'`,
+    [ctx.tenantId, fingerprint],
+  );
+  if (known) throw await keyExists(tx, ctx, fingerprint);
+}
+
 async function keyExists(tx: Transaction, ctx: RequestContext, fingerprint: string): Promise<AppError> {
   const existing = await tx.manager
     .createQueryBuilder(KeyEntity, 'k')
@@ -158,22 +171,25 @@ async function keyExists(tx: Transaction, ctx: RequestContext, fingerprint: stri
 }
 
 type Change = Partial<
-  Pick<KeyEntity, 'name' | 'aliases' | 'tags' | 'metadata' | 'state' | 'rotatedTo' | 'destroyedTs'>
+  Pick<
+    KeyEntity,
+    'name' | 'aliases' | 'tags' | 'metadata' | 'state' | 'rotatedTo' | 'deletionTs' | 'destroyedTs'
+  >
 >;
 
 const UPDATE_KEY = `
   UPDATE kms_key k
      SET name = $3, aliases = $4, tags = $5, metadata = $6, state = $7, rotated_to = $8, destroyed_ts = $9,
-         version = $10, updated_ts = now()
+         version = $10, deletion_ts = $11, updated_ts = now()
    WHERE k.tenant_id = $1 AND k.key_id = $2
   RETURNING ${KEY_COLUMNS}`;
 
 /** Writes `change` to a locked key, moving its version on; gives the key as it is now. */
 export async function updateKey(tx: Transaction, key: KeyEntity, change: Change): Promise<KeyEntity> {
-  const { name, aliases, tags, metadata, state, rotatedTo, destroyedTs } = { ...key, ...change };
+  const { name, aliases, tags, metadata, state, rotatedTo, deletionTs, destroyedTs } = { ...key, ...change };
   const [row] = await tx.prepared<KeyRow>('update_key', UPDATE_KEY, [
     ...[key.tenantId, key.keyId, name, aliases, tags, JSON.stringify(metadata), state],
-    ...[rotatedTo, destroyedTs, key.version + 1],
+    ...[rotatedTo, destroyedTs, key.version + 1, deletionTs],
   ]);
   if (!row) throw new TypeError('a locked key is gone');
   if (change.aliases) await writeAliases(tx, key, change.aliases);

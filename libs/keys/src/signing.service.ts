@@ -111,7 +111,7 @@ export class SigningService {
       throw new AppError('key_state', { detail: 'The key has no private part.' });
     }
     requireFit(request.row, key);
-    if (key.state !== 'enabled') throw new AppError('key_state', { detail: 'The key is disabled.' });
+    if (key.state !== 'enabled') throw notEnabled(key);
     const { row, type, data } = request;
     const saltLength = typeof request.saltLength === 'number' ? request.saltLength : undefined;
     const signature = await engineOf(this.engines, key).sign(target, { row, type, data, saltLength });
@@ -145,7 +145,7 @@ export class SigningService {
     this.tenants.evict(tenantId);
     try {
       const { key } = await this.directory.get(ctx, keyId);
-      if (key.state !== 'enabled') return new AppError('key_state', { detail: 'The key is disabled.' });
+      if (key.state !== 'enabled') return notEnabled(key);
     } catch (error) {
       if (error instanceof AppError) return error;
       throw error;
@@ -155,6 +155,11 @@ export class SigningService {
       : new AppError('tenant_unavailable', { detail: 'The tenant is suspended.' });
   }
 }
+
+const notEnabled = ({ state }: KeyEntity): AppError =>
+  new AppError('key_state', {
+    detail: state === 'pending_deletion' ? 'The key waits for its destruction.' : 'The key is disabled.',
+  });
 
 const toText = ({ format }: SignatureRequest, signature: Buffer): string =>
   signature.toString(format === 'jws' ? 'base64url' : 'base64');

@@ -9,14 +9,22 @@ import { TenantEntity, type TenantState } from './tenant.entity.js';
 export interface TenantView {
   tenant_id: string;
   state: TenantState;
+  min_deletion_days: number;
   version: number;
   created_ts: string;
   updated_ts: string;
 }
 
+/** What an operator can change of a tenant. */
+export interface TenantChange {
+  /** 0, or 7 to 30. */
+  readonly minDeletionDays: number;
+}
+
 const viewTenant = (tenant: TenantEntity): TenantView => ({
   tenant_id: tenant.id,
   state: tenant.state,
+  min_deletion_days: tenant.minDeletionDays,
   version: tenant.version,
   created_ts: tenant.createdTs.toISOString(),
   updated_ts: tenant.updatedTs.toISOString(),
@@ -43,7 +51,7 @@ export class TenantService {
       return await this.database.system('tenant create', async (tx) => {
         const { rootId, wrapped } = this.root.wrap(kekBinding(id, 1), kek);
         await this.#requireKnownRoot(tx, rootId);
-        await tx.manager.insert(TenantEntity, { id, state: 'active', version: 1 });
+        await tx.manager.insert(TenantEntity, { id, state: 'active', minDeletionDays: 0, version: 1 });
         await tx.manager.insert(TenantKekEntity, { tenantId: id, version: 1, rootId, wrapped });
         await this.audit.appendIn(tx, ctx, id, { action: 'platform.tenant.create', outcome: 'success' });
         return viewTenant(await tx.manager.findOneByOrFail(TenantEntity, { id }));
@@ -86,6 +94,27 @@ export class TenantService {
 
   resume(ctx: RequestContext, id: string): Promise<TenantView> {
     return this.#switch(ctx, id, 'active');
+  }
+
+  /** Changes what the operator demands of the tenant. Throws `not_found`. */
+  change(ctx: RequestContext, id: string, { minDeletionDays }: TenantChange): Promise<TenantView> {
+    if (!isTenantId(id)) throw unknownTenant();
+    return this.database.system('tenant change', async (tx) => {
+      const [tenant] = await tx.manager.find(TenantEntity, {
+        where: { id },
+        lock: { mode: 'pessimistic_write' },
+      });
+      if (!tenant) throw unknownTenant();
+      const change = { minDeletionDays, version: tenant.version + 1, updatedTs: () => 'now()' };
+      await tx.manager.update(TenantEntity, { id }, change);
+      const detail = { min_deletion_days: minDeletionDays };
+      await this.audit.appendIn(tx, ctx, id, {
+        action: 'platform.tenant.change',
+        outcome: 'success',
+        detail,
+      });
+      return viewTenant(await tx.manager.findOneByOrFail(TenantEntity, { id }));
+    });
   }
 
   async #switch(ctx: RequestContext, id: string, state: TenantState): Promise<TenantView> {

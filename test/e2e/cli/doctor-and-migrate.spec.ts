@@ -1,3 +1,4 @@
+import type { QueryRunner } from 'typeorm';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { MIGRATIONS } from '#migrations';
 import { CommandLine } from './command-line.js';
@@ -10,13 +11,12 @@ afterEach(() => cli.remove());
 
 const NEWEST = MIGRATIONS.at(-1)!;
 
+/** What the migration itself would do to be undone. */
 const undoNewest = async (): Promise<void> => {
-  await cli.tamper(
-    'DROP FUNCTION audit_append(smallint, boolean, text[], text[], integer[], integer[], json)',
-    // What it replaces.
-    `CREATE FUNCTION audit_append(smallint, boolean, text[], text[], text[]) RETURNS void LANGUAGE sql AS ''`,
-    `DELETE FROM schema_migration WHERE name = '${NEWEST.name}'`,
-  );
+  const statements: string[] = [];
+  const runner = { query: async (text: string) => void statements.push(text) };
+  await new NEWEST().down(runner as unknown as QueryRunner);
+  await cli.tamper(...statements, `DELETE FROM schema_migration WHERE name = '${NEWEST.name}'`);
 };
 
 const migration = () => ({ CLAVIGER_MIGRATION_DATABASE_URL: cli.database!.ownerUrl });

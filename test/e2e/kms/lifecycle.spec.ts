@@ -112,9 +112,9 @@ describe('the life of a key', () => {
   describe('DELETE', () => {
     it('400 for a parameter it does not know, and the key is there and signs', async () => {
       const { key_id: id } = await client.create();
-      const answer = await client.call('DELETE', `${keyPath(id)}?pending_window_days=7`);
+      const answer = await client.call('DELETE', `${keyPath(id)}?window_days=7`);
       expect(refusal(answer)).toEqual([400, 'validation_failed']);
-      expect(answer.text).toContain('pending_window_days');
+      expect(answer.text).toContain('window_days');
       expect((await client.call('POST', keyPath(id, '/sign'), SIGN)).status).toBe(200);
     });
 

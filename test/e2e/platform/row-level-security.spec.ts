@@ -74,6 +74,7 @@ describe('the application role', () => {
       'key_alias',
       'key_count',
       'key_handle',
+      'key_intent',
       'key_term',
       'key_use',
       'kms_key',
@@ -87,7 +88,7 @@ describe('the application role', () => {
 
   it('meets no table without a tenant but those of the platform', () => {
     const rest = everyTable.filter((name) => !tables.some((table) => table.name === name)).sort();
-    expect(rest).toEqual(['audit_checkpoint', 'platform_key', 'root_key', 'schema_migration']);
+    expect(rest).toEqual(['audit_checkpoint', 'engine', 'platform_key', 'root_key', 'schema_migration']);
   });
 
   it('sees its tenant’s rows only, by a statement without a tenant predicate', async () => {
@@ -221,6 +222,10 @@ describe('the application role', () => {
       'SELECT 1 FROM audit_checkpoint',
       'SELECT 1 FROM root_key',
       'SELECT 1 FROM platform_key',
+      'SELECT 1 FROM engine',
+      `DELETE FROM engine`,
+      'SELECT * FROM doomed_keys(1)',
+      `SELECT engine_keys('software', NULL)`,
       `UPDATE root_key SET check_value = ''`,
       `UPDATE platform_key SET public_key = ''`,
     ]) {
@@ -229,12 +234,18 @@ describe('the application role', () => {
     }
   });
 
-  it('runs three functions with their owner’s rights, whose search paths are fixed', async () => {
+  it('runs five functions with their owner’s rights, whose search paths are fixed', async () => {
     const { rows } = await client.query<{ name: string; config: string[] }>(`
       SELECT proname AS name, proconfig AS config FROM pg_proc
        WHERE prosecdef AND pronamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
        ORDER BY proname`);
-    expect(rows.map(({ name }) => name)).toEqual(['audit_append', 'key_count_changes', 'key_matches']);
+    expect(rows.map(({ name }) => name)).toEqual([
+      'audit_append',
+      'doomed_keys',
+      'engine_keys',
+      'key_count_changes',
+      'key_matches',
+    ]);
     for (const { config } of rows) expect(config).toContain('search_path=pg_catalog, public, pg_temp');
   });
 

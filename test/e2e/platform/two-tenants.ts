@@ -12,12 +12,17 @@ export async function startWithTwoTenants(options: TestAppOptions = {}): Promise
     const patches = [{ op: 'add', path: '/-', value: 'alias' }];
     await app.call('PUT', `${path}/alias`, { token, body: { patches } });
     await app.call('POST', `${path}/sign`, { token, body: { algorithm: 'ECDSA_SHA_256', message: 'eA==' } });
-    await app.database.transaction({ tenantId: tenant }, (tx) =>
-      tx.query('INSERT INTO key_use (tenant_id, key_id, last_used_ts) VALUES ($1, $2, now())', [
+    await app.database.transaction({ tenantId: tenant }, async (tx) => {
+      await tx.query('INSERT INTO key_use (tenant_id, key_id, last_used_ts) VALUES ($1, $2, now())', [
         tenant,
         key.key_id,
-      ]),
-    );
+      ]);
+      await tx.query(
+        `INSERT INTO key_intent (tenant_id, key_id, engine_id, attempt_id, due_ts)
+         VALUES ($1, $2, 'hsm', gen_random_uuid(), 'infinity')`,
+        [tenant, key.key_id],
+      );
+    });
   }
   return app;
 }

@@ -12,6 +12,7 @@ import {
   Res,
 } from '@nestjs/common';
 import {
+  ApiAcceptedResponse,
   ApiBody,
   ApiCreatedResponse,
   ApiHeader,
@@ -23,16 +24,18 @@ import type { FastifyReply } from 'fastify';
 import type { RequestContext } from '#kernel';
 import {
   KeyCreationService,
+  KeyDestructionService,
   KeyEditingService,
   KeyLifecycleService,
   KeyListingService,
   KeyReadingService,
 } from '#keys';
-import type { KeyPage, KeyView } from '#keys';
+import type { Destruction, KeyPage, KeyView } from '#keys';
 import { Ctx } from '../edge/context.decorator.js';
 import { RequirePermission } from '../edge/permission.decorator.js';
 import { ApiProblems } from '../edge/problems.decorator.js';
 import { CreateKeyDto } from './dto/create-key.dto.js';
+import { DeleteKeyQueryDto, DestructionDto } from './dto/delete-key.dto.js';
 import { ImportKeyDto } from './dto/import-key.dto.js';
 import { KeyPageDto } from './dto/key-page.dto.js';
 import { KeyDto } from './dto/key.dto.js';
@@ -60,6 +63,7 @@ export class KeysController {
     private readonly reading: KeyReadingService,
     private readonly editing: KeyEditingService,
     private readonly lifecycle: KeyLifecycleService,
+    private readonly destruction: KeyDestructionService,
     private readonly listing: KeyListingService,
   ) {}
 
@@ -116,20 +120,45 @@ export class KeysController {
   }
 
   @Delete(':id')
-  @RequirePermission('kms:keys:delete')
+  @RequirePermission('kms:keys:delete', { query: true })
   @IfMatch()
-  @ApiOperation({ operationId: 'deleteKey', summary: 'Destroy a key, irreversibly' })
-  @ApiOkResponse({
-    schema: { type: 'object', properties: { status: { type: 'string', enum: ['deleted'] } } },
+  @ApiOperation({
+    operationId: 'deleteKey',
+    summary: 'Destroy a key, irreversibly, at once or after days in which it can be restored',
   })
-  @ApiProblems(400, 404, 412)
+  @ApiOkResponse({ type: DestructionDto })
+  @ApiAcceptedResponse({
+    type: DestructionDto,
+    description:
+      'It signs no more, and is destroyed at `deletion_ts` or as soon as its engine can be reached',
+  })
+  @ApiProblems(400, 404, 409, 412)
   async delete(
     @Ctx() ctx: RequestContext,
     @Param('id') id: string,
+    @Query() { pending_window_days: pendingWindowDays }: DeleteKeyQueryDto,
     @Headers('if-match') ifMatch: string | undefined,
-  ): Promise<{ status: 'deleted' }> {
-    await this.lifecycle.destroy(ctx, id, ifMatch);
-    return { status: 'deleted' };
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<Destruction> {
+    const destruction = await this.destruction.destroy(ctx, id, { ifMatch, pendingWindowDays });
+    void reply.status(destruction.status === 'deleted' ? 200 : 202);
+    return destruction;
+  }
+
+  @Post(':id/restore')
+  @HttpCode(200)
+  @RequirePermission('kms:keys:write')
+  @IfMatch()
+  @ApiOperation({ operationId: 'restoreKey', summary: 'Call a destruction off; the key is disabled then' })
+  @ApiOkResponse({ type: KeyDto })
+  @ApiProblems(400, 404, 409, 412)
+  async restore(
+    @Ctx() ctx: RequestContext,
+    @Param('id') id: string,
+    @Headers('if-match') ifMatch: string | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<KeyView> {
+    return tagged(reply, await this.destruction.restore(ctx, id, ifMatch));
   }
 
   @Put(':id/name')

@@ -1,10 +1,11 @@
-import { Body, Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
 import { ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { RequestContext } from '#kernel';
 import { TenantDirectory, TenantService, type TenantView } from '#tenants';
 import { Ctx } from '../edge/context.decorator.js';
 import { RequirePermission } from '../edge/permission.decorator.js';
 import { ApiProblems } from '../edge/problems.decorator.js';
+import { ChangeTenantDto } from './dto/change-tenant.dto.js';
 import { CreateTenantDto } from './dto/create-tenant.dto.js';
 import { ListTenantsQueryDto } from './dto/list-tenants.query.dto.js';
 import { TenantPageDto } from './dto/tenant-page.dto.js';
@@ -46,6 +47,19 @@ export class TenantsController {
   @ApiProblems(404)
   get(@Param('tenantId') tenantId: string): Promise<TenantView> {
     return this.tenants.get(tenantId);
+  }
+
+  @Patch(':tenantId')
+  @RequirePermission('platform:admin')
+  @ApiOperation({ operationId: 'changeTenant', summary: 'Change what is demanded of a tenant' })
+  @ApiOkResponse({ type: TenantDto })
+  @ApiProblems(400, 404)
+  change(
+    @Ctx() ctx: RequestContext,
+    @Param('tenantId') tenantId: string,
+    @Body() { min_deletion_days: minDeletionDays }: ChangeTenantDto,
+  ): Promise<TenantView> {
+    return this.tenants.change(ctx, tenantId, { minDeletionDays });
   }
 
   @Post(':tenantId/suspend')

@@ -1,0 +1,164 @@
+import type { AuditLog } from '#audit';
+import type { Database, Transaction } from '#database';
+import { keepsKeys, type EngineRegistry } from '#engines';
+import { AppError, type RequestContext } from '#kernel';
+import { requireVersion } from './if-match.js';
+import type { KeyDirectory } from './key-directory.js';
+import { viewKey, type KeyView } from './key-view.js';
+import { findHandle, getKey, updateKey } from './key.repository.js';
+import type { KeyEntity } from './key.entity.js';
+import { engineKey, engineOf } from './stored-engine-key.js';
+
+export interface DestroyOptions {
+  readonly ifMatch?: string;
+  /** Days until the destruction, in which it can be called off; absent: now. */
+  readonly pendingWindowDays?: number;
+}
+
+/** `pending_deletion`: it signs no more, and is destroyed at `deletion_ts`, or as soon as its engine can be reached. */
+export type Destruction =
+  { readonly status: 'deleted' } | { readonly status: 'pending_deletion'; readonly deletion_ts: string };
+
+const DAY_MS = 24 * 60 * 60_000;
+export const DELETION_WINDOW_DAYS = Object.freeze({ min: 7, max: 30 });
+
+/** The end of keys: at once, or after a time in which they can be restored. A tombstone stays for the audit. */
+export class KeyDestructionService {
+  constructor(
+    private readonly database: Database,
+    private readonly directory: KeyDirectory,
+    private readonly engines: EngineRegistry,
+    private readonly audit: AuditLog,
+  ) {}
+
+  /**
+   * Once this resolves, no signature of the key is answered by any process. Throws `not_found`, `stale_version`,
+   * `key_state`, and `validation_failed` for a time shorter than the tenant's least.
+   */
+  async destroy(ctx: RequestContext, ref: string, options: DestroyOptions = {}): Promise<Destruction> {
+    const doomed = await this.#doom(ctx, ref, options);
+    if (!doomed || options.pendingWindowDays === undefined) return this.#finish(ctx, doomed);
+    return pending(doomed);
+  }
+
+  /** Calls a destruction off: the key is disabled, and is enabled by who means it. Throws `not_found`, `key_state`. */
+  async restore(ctx: RequestContext, ref: string, ifMatch?: string): Promise<KeyView> {
+    return this.database.transaction(ctx, async (tx) => {
+      const key = await getKey(tx, ctx, ref, { lock: true });
+      requireVersion(ifMatch, key.version);
+      if (key.state !== 'pending_deletion' || isDue(key)) {
+        throw new AppError('key_state', { detail: 'The key is not waiting for a destruction to come.' });
+      }
+      const restored = await updateKey(tx, key, { state: 'disabled', deletionTs: null });
+      await this.#record(tx, ctx, 'kms.key.restore', key, {});
+      return viewKey(restored);
+    });
+  }
+
+  /** Destroys a key whose time has come, for whoever asked for it. Gives whether it is gone. */
+  async destroyDue(ctx: RequestContext, keyId: string): Promise<boolean> {
+    const key = await this.database.transaction(ctx, (tx) => getKey(tx, ctx, keyId), { readOnly: true });
+    if (key.state !== 'pending_deletion' || !isDue(key)) return false;
+    return (await this.#finish(ctx, key)).status === 'deleted';
+  }
+
+  /** Takes the key out of use; undefined where it is destroyed already, with nothing left to be done in an engine. */
+  #doom(
+    ctx: RequestContext,
+    ref: string,
+    { ifMatch, pendingWindowDays }: DestroyOptions,
+  ): Promise<KeyEntity | undefined> {
+    return this.database.transaction(ctx, async (tx) => {
+      await requireWindow(tx, ctx.tenantId, pendingWindowDays);
+      await this.audit.awaitAnswers(tx, ctx.tenantId);
+      const key = await getKey(tx, ctx, ref, { lock: true });
+      requireVersion(ifMatch, key.version);
+      if (key.state === 'pending_deletion' && pendingWindowDays !== undefined) {
+        throw new AppError('key_state', { detail: 'The key is waiting for its destruction already.' });
+      }
+      const engine = key.hasPrivateKey ? engineOf(this.engines, key) : undefined;
+      if (pendingWindowDays === undefined && !(engine && keepsKeys(engine))) {
+        const handle = await findHandle(tx, key);
+        if (engine && handle) await engine.destroy(engineKey(key, handle));
+        await this.#bury(tx, ctx, key);
+        return undefined;
+      }
+      const deletionTs = new Date(Date.now() + (pendingWindowDays ?? 0) * DAY_MS);
+      const doomed = await updateKey(tx, key, { state: 'pending_deletion', deletionTs });
+      await this.#record(tx, ctx, 'kms.key.schedule-destruction', key, {
+        deletion_ts: deletionTs.toISOString(),
+      });
+      return doomed;
+    });
+  }
+
+  /** A device takes its time: nothing is locked meanwhile. One out of reach leaves the key waiting. */
+  async #finish(ctx: RequestContext, doomed: KeyEntity | undefined): Promise<Destruction> {
+    if (!doomed) return { status: 'deleted' };
+    try {
+      const handle = await this.database.transaction(ctx, (tx) => findHandle(tx, doomed), { readOnly: true });
+      if (handle) await engineOf(this.engines, doomed).destroy(engineKey(doomed, handle));
+    } catch (error) {
+      if (error instanceof AppError && error.code === 'unavailable') return pending(doomed);
+      throw error;
+    }
+    await this.database.transaction(ctx, async (tx) => {
+      const key = await getKey(tx, ctx, doomed.keyId, { lock: true }).catch((error: unknown) => {
+        if (error instanceof AppError && error.code === 'not_found') return undefined;
+        throw error;
+      });
+      if (key) await this.#bury(tx, ctx, key);
+    });
+    return { status: 'deleted' };
+  }
+
+  async #bury(tx: Transaction, ctx: RequestContext, key: KeyEntity): Promise<void> {
+    const position = [key.tenantId, key.keyId];
+    await tx.query('DELETE FROM key_handle WHERE tenant_id = $1 AND key_id = $2', position);
+    await tx.query('DELETE FROM key_use WHERE tenant_id = $1 AND key_id = $2', position);
+    await updateKey(tx, key, { state: 'destroyed', aliases: [], destroyedTs: new Date() });
+    await this.#record(tx, ctx, 'kms.key.destroy', key, { fingerprint: key.fingerprint });
+  }
+
+  async #record(
+    tx: Transaction,
+    ctx: RequestContext,
+    action: 'kms.key.schedule-destruction' | 'kms.key.restore' | 'kms.key.destroy',
+    key: KeyEntity,
+    detail: Record<string, unknown>,
+  ): Promise<void> {
+    await this.audit.appendIn(tx, ctx, ctx.tenantId, {
+      action,
+      outcome: 'success',
+      keyId: key.keyId,
+      detail,
+    });
+    tx.afterCommit(() => {
+      this.directory.evict(key.tenantId, key.keyId);
+      this.engines.find(key.engineId)?.evict(key);
+    });
+  }
+}
+
+const isDue = ({ deletionTs }: KeyEntity): boolean =>
+  deletionTs !== null && deletionTs.getTime() <= Date.now();
+
+const pending = ({ deletionTs }: KeyEntity): Destruction => ({
+  status: 'pending_deletion',
+  deletion_ts: (deletionTs ?? new Date()).toISOString(),
+});
+
+/** An operator can demand a time to think of every destruction in a tenant. */
+async function requireWindow(tx: Transaction, tenantId: string, days: number | undefined): Promise<void> {
+  const [tenant] = await tx.query<{ days: number }>(
+    'SELECT min_deletion_days AS days FROM tenant WHERE id = $1',
+    [tenantId],
+  );
+  const least = tenant?.days ?? 0;
+  if ((days ?? 0) >= least) return;
+  const message = `must be at least ${least}, as this tenant demands`;
+  throw new AppError('validation_failed', {
+    detail: `pending_window_days ${message}.`,
+    errors: [{ path: 'pending_window_days', message }],
+  });
+}

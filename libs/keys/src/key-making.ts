@@ -1,0 +1,114 @@
+import { pgCode, type Database, type Transaction } from '#database';
+import {
+  keepsKeys,
+  noSuchEngine,
+  type Engine,
+  type EngineKey,
+  type EngineRegistry,
+  type KeepingEngine,
+} from '#engines';
+import { AppError, newRequestId, type TenantScope } from '#kernel';
+import {
+  claimIntent,
+  endIntent,
+  INTENT_LIFE_MS,
+  renewIntent,
+  writeIntent,
+  type KeyIntent,
+} from './key-intent.repository.js';
+
+/** The making of one key. */
+interface Making<Made, T> {
+  readonly engine: Engine;
+  readonly keyId: string;
+  /** What the engine does; what it leaves behind when it fails is discarded. */
+  readonly make: () => Promise<Made>;
+  /** Stores the key, in the transaction that confirms it. */
+  readonly store: (tx: Transaction, made: Made) => Promise<T>;
+}
+
+/**
+ * Makes keys in two phases where they live outside of the database: an intent is durable before the engine is asked, and
+ * goes in the transaction that stores the key. Whatever happens in between, a key is stored and there, or neither; what
+ * a crash leaves is found by its intent and discarded.
+ */
+export class KeyMaking {
+  constructor(
+    private readonly database: Database,
+    private readonly engines: EngineRegistry,
+  ) {}
+
+  /** Throws what the engine and `store` throw, and `unavailable` where another attempt makes the same key. */
+  async run<Made extends Partial<EngineKey>, T>(scope: TenantScope, making: Making<Made, T>): Promise<T> {
+    const { engine } = making;
+    if (keepsKeys(engine)) return this.#runWithIntent(scope, engine, making);
+    const made = await making.make();
+    return this.database.transaction(scope, (tx) => making.store(tx, made));
+  }
+
+  /** Does away with what a maker that is gone has left. Gives whether there was anything to do. */
+  async recover(intent: KeyIntent): Promise<boolean> {
+    const engine = this.engines.find(intent.engineId);
+    if (!engine || !keepsKeys(engine)) return false;
+    const attemptId = newRequestId();
+    const claimed = await this.database.transaction(intent, (tx) =>
+      claimIntent(tx, intent, undefined, attemptId),
+    );
+    if (claimed) await this.#discard(engine, intent, attemptId);
+    return claimed;
+  }
+
+  async #runWithIntent<Made extends Partial<EngineKey>, T>(
+    { tenantId }: TenantScope,
+    engine: KeepingEngine,
+    { keyId, make, store }: Making<Made, T>,
+  ): Promise<T> {
+    const engineId = engine.describe().id;
+    const intent = { tenantId, keyId, engineId };
+    const attemptId = newRequestId();
+    const isRegistered = !this.engines.isDeclared(engineId);
+    const written = await this.database
+      .transaction(intent, (tx) => writeIntent(tx, intent, attemptId, isRegistered))
+      .catch((error: unknown) => {
+        // It was removed a moment ago, and this process has not heard of it yet.
+        throw pgCode(error) === '23503' ? noSuchEngine() : error;
+      });
+    if (!written) throw underWay();
+    const renewal = setInterval(() => this.#renew(intent, attemptId), INTENT_LIFE_MS / 3).unref();
+    try {
+      if (written === 'taken over') await engine.discard(intent);
+      const made = await make();
+      return await this.database.transaction(intent, async (tx) => {
+        if (!(await endIntent(tx, intent, attemptId))) throw underWay();
+        return store(tx, made);
+      });
+    } catch (error) {
+      // What cannot be discarded now is found by its intent later.
+      await this.#abandon(engine, intent, attemptId).catch(() => undefined);
+      throw error;
+    } finally {
+      clearInterval(renewal);
+    }
+  }
+
+  #renew(intent: KeyIntent, attemptId: string): void {
+    this.database.transaction(intent, (tx) => renewIntent(tx, intent, attemptId)).catch(() => undefined);
+  }
+
+  /** The store may have been committed though nobody learnt of it: then the intent is gone, and the key stays. */
+  async #abandon(engine: KeepingEngine, intent: KeyIntent, attemptId: string): Promise<void> {
+    const claim = newRequestId();
+    const claimed = await this.database.transaction(intent, (tx) =>
+      claimIntent(tx, intent, attemptId, claim),
+    );
+    if (claimed) await this.#discard(engine, intent, claim);
+  }
+
+  async #discard(engine: KeepingEngine, intent: KeyIntent, attemptId: string): Promise<void> {
+    await engine.discard(intent);
+    await this.database.transaction(intent, (tx) => endIntent(tx, intent, attemptId));
+  }
+}
+
+const underWay = (): AppError =>
+  new AppError('unavailable', { detail: 'Another attempt is making this key.', retryAfterS: 5 });
