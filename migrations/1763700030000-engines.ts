@@ -82,11 +82,12 @@ export class Engines1763700030000 implements MigrationInterface {
 }
 
 const FUNCTIONS = {
-  'doomed_keys(most integer)': `RETURNS TABLE (tenant_id text, key_id text)
-    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+  // In no order: keys of an engine that is away must not keep others waiting.
+  'doomed_keys(most integer)': `RETURNS TABLE (tenant_id text, key_id text, engine_id text)
+    LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
     AS $function$
-      SELECT k.tenant_id, k.key_id FROM kms_key k
-       WHERE k.state = 'pending_deletion' AND k.deletion_ts <= now() ORDER BY k.deletion_ts LIMIT most
+      SELECT k.tenant_id, k.key_id, k.engine_id FROM kms_key k
+       WHERE k.state = 'pending_deletion' AND k.deletion_ts <= now() ORDER BY random() LIMIT most
     $function$`,
   'engine_keys(engine text, except_tenants text[])': `RETURNS bigint
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp

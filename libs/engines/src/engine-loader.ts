@@ -31,6 +31,7 @@ export class EngineLoader {
   #loaded = new Map<string, Loaded>();
   #timer: NodeJS.Timeout | undefined;
   #refreshing: Promise<void> | undefined;
+  #isFailing = false;
 
   constructor(
     private readonly database: Database,
@@ -45,7 +46,7 @@ export class EngineLoader {
   /** Loads what is registered and looks for changes from then on. */
   async start(): Promise<void> {
     await this.refresh();
-    this.#timer = setInterval(() => void this.refresh().catch(this.onError), POLL_MS).unref();
+    this.#timer = setInterval(() => void this.#poll(), POLL_MS).unref();
   }
 
   /** Resolves when the registry is as the database is now. */
@@ -80,6 +81,17 @@ export class EngineLoader {
     for (const timer of this.#draining.keys()) clearTimeout(timer);
     const engines = [...this.#draining.values(), ...[...this.#loaded.values()].map(({ engine }) => engine)];
     await Promise.all(engines.map((engine) => engine.close()));
+  }
+
+  /** A database that is away is told once, not twice a second. */
+  async #poll(): Promise<void> {
+    try {
+      await this.refresh();
+      this.#isFailing = false;
+    } catch (error) {
+      if (!this.#isFailing) this.onError(error);
+      this.#isFailing = true;
+    }
   }
 
   async #refresh(): Promise<void> {

@@ -92,8 +92,11 @@ export async function countKeys(tx: Transaction, id: string, tenants?: readonly 
 }
 
 /** There is one default at most; whoever becomes it takes it from another. */
-const clearDefault = (tx: Transaction, except = ''): Promise<number> =>
-  tx.execute(
+async function clearDefault(tx: Transaction, except = ''): Promise<void> {
+  // Two who become it at once do so one after the other.
+  await tx.query('LOCK TABLE engine IN SHARE ROW EXCLUSIVE MODE');
+  await tx.query(
     'UPDATE engine SET is_default = false, version = version + 1, updated_ts = now() WHERE is_default AND id <> $1',
     [except],
   );
+}

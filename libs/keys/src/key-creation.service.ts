@@ -8,7 +8,13 @@ import {
   type KeySpec,
 } from '#crypto';
 import type { Database, Transaction } from '#database';
-import { canImport, type Engine, type EngineKey, type EngineRegistry } from '#engines';
+import {
+  canImport,
+  type Engine,
+  type EngineDescription,
+  type EngineKey,
+  type EngineRegistry,
+} from '#engines';
 import { AppError, newKeyId, type RequestContext } from '#kernel';
 import { refuseNarrowed } from './key-visibility.js';
 import { viewKey, type KeyView } from './key-view.js';
@@ -55,7 +61,7 @@ export class KeyCreationService {
     const { algorithm, size } = chooseSpec(input.algorithm, input.size);
     refuseNarrowed(ctx);
     const engine = this.engines.get(ctx.tenantId, input.engineId);
-    const spec = requireSpec(engine.describe().keySpecs, algorithm, size);
+    const spec = requireSpec((await reached(engine)).keySpecs, algorithm, size);
     const keyId = newKeyId();
     const material: Material = { keyId, algorithm, size, hasPrivateKey: true, origin: 'generated' };
     const make = (): Promise<EngineKey> => engine.generate({ tenantId: ctx.tenantId, keyId }, spec);
@@ -79,7 +85,7 @@ export class KeyCreationService {
     const parsed = await parsePrivateKey(ctx.tenantId, input.privateKey ?? Buffer.alloc(0), input.passphrase);
     try {
       const { algorithm, size } = parsed.spec;
-      const spec = requireSpec(engine.describe().importSpecs, algorithm, size);
+      const spec = requireSpec((await reached(engine)).importSpecs, algorithm, size);
       await this.#refuseKnown(ctx, parsed.fingerprint);
       const material: Material = { keyId, algorithm, size, hasPrivateKey: true, origin: 'imported' };
       return await this.#bringIntoBeing(ctx, input, engine, material, async () => {
@@ -160,6 +166,18 @@ function chooseSpec(algorithm: string, size: number | undefined): KeySpec {
   // Kinds of one size only need not be told it.
   if (spec && !another) return spec;
   throw fail('size', asked === undefined ? `is required for ${algorithm}` : `does not fit ${algorithm}`);
+}
+
+/** What an engine can do; one that was never reached is tried now. Throws `unavailable`, whatever is wrong with it. */
+async function reached(engine: Engine): Promise<EngineDescription> {
+  if (engine.describe().keySpecs.length > 0) return engine.describe();
+  try {
+    await engine.connect();
+  } catch (cause) {
+    const retryAfterS = cause instanceof AppError ? (cause.retryAfterS ?? 60) : 60;
+    throw new AppError('unavailable', { detail: 'The engine cannot be reached.', cause, retryAfterS });
+  }
+  return engine.describe();
 }
 
 function requireSpec(offered: readonly KeySpec[], algorithm: string, size: number): KeySpec {

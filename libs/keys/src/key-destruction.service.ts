@@ -5,7 +5,7 @@ import { AppError, type RequestContext } from '#kernel';
 import { requireVersion } from './if-match.js';
 import type { KeyDirectory } from './key-directory.js';
 import { viewKey, type KeyView } from './key-view.js';
-import { findHandle, getKey, updateKey } from './key.repository.js';
+import { findHandle, findKey, getKey, updateKey } from './key.repository.js';
 import type { KeyEntity } from './key.entity.js';
 import { engineKey, engineOf } from './stored-engine-key.js';
 
@@ -37,8 +37,16 @@ export class KeyDestructionService {
    */
   async destroy(ctx: RequestContext, ref: string, options: DestroyOptions = {}): Promise<Destruction> {
     const doomed = await this.#doom(ctx, ref, options);
-    if (!doomed || options.pendingWindowDays === undefined) return this.#finish(ctx, doomed);
-    return pending(doomed);
+    if (!doomed) return { status: 'deleted' };
+    if (options.pendingWindowDays !== undefined) return pending(doomed);
+    try {
+      await this.#finish(ctx, doomed);
+      return { status: 'deleted' };
+    } catch (error) {
+      // The key is out of use, and is destroyed once its engine can be reached.
+      if (error instanceof AppError && error.code === 'unavailable') return pending(doomed);
+      throw error;
+    }
   }
 
   /** Calls a destruction off: the key is disabled, and is enabled by who means it. Throws `not_found`, `key_state`. */
@@ -55,11 +63,12 @@ export class KeyDestructionService {
     });
   }
 
-  /** Destroys a key whose time has come, for whoever asked for it. Gives whether it is gone. */
+  /** Destroys a key whose time has come. Gives whether there was anything to do. Throws `unavailable`. */
   async destroyDue(ctx: RequestContext, keyId: string): Promise<boolean> {
-    const key = await this.database.transaction(ctx, (tx) => getKey(tx, ctx, keyId), { readOnly: true });
-    if (key.state !== 'pending_deletion' || !isDue(key)) return false;
-    return (await this.#finish(ctx, key)).status === 'deleted';
+    const key = await this.database.transaction(ctx, (tx) => findKey(tx, ctx, keyId), { readOnly: true });
+    if (key?.state !== 'pending_deletion' || !isDue(key)) return false;
+    await this.#finish(ctx, key);
+    return true;
   }
 
   /** Takes the key out of use; undefined where it is destroyed already, with nothing left to be done in an engine. */
@@ -92,24 +101,15 @@ export class KeyDestructionService {
     });
   }
 
-  /** A device takes its time: nothing is locked meanwhile. One out of reach leaves the key waiting. */
-  async #finish(ctx: RequestContext, doomed: KeyEntity | undefined): Promise<Destruction> {
-    if (!doomed) return { status: 'deleted' };
-    try {
-      const handle = await this.database.transaction(ctx, (tx) => findHandle(tx, doomed), { readOnly: true });
-      if (handle) await engineOf(this.engines, doomed).destroy(engineKey(doomed, handle));
-    } catch (error) {
-      if (error instanceof AppError && error.code === 'unavailable') return pending(doomed);
-      throw error;
-    }
+  /** A device takes its time: nothing is locked meanwhile. */
+  async #finish(ctx: RequestContext, doomed: KeyEntity): Promise<void> {
+    const handle = await this.database.transaction(ctx, (tx) => findHandle(tx, doomed), { readOnly: true });
+    if (handle) await engineOf(this.engines, doomed).destroy(engineKey(doomed, handle));
     await this.database.transaction(ctx, async (tx) => {
-      const key = await getKey(tx, ctx, doomed.keyId, { lock: true }).catch((error: unknown) => {
-        if (error instanceof AppError && error.code === 'not_found') return undefined;
-        throw error;
-      });
+      // Another may have brought it to its end meanwhile.
+      const key = await findKey(tx, ctx, doomed.keyId, { lock: true });
       if (key) await this.#bury(tx, ctx, key);
     });
-    return { status: 'deleted' };
   }
 
   async #bury(tx: Transaction, ctx: RequestContext, key: KeyEntity): Promise<void> {

@@ -72,10 +72,10 @@ export async function endIntent(
   return ended === 1;
 }
 
-/** Intents whose makers are gone, of all tenants; as the system role. */
+/** Some of the intents whose makers are gone, of all tenants, in no order; as the system role. */
 export async function listDueIntents(tx: Transaction, limit: number): Promise<KeyIntent[]> {
   const rows = await tx.query<{ tenant_id: string; key_id: string; engine_id: string }>(
-    'SELECT tenant_id, key_id, engine_id FROM key_intent WHERE due_ts < now() ORDER BY due_ts LIMIT $1',
+    'SELECT tenant_id, key_id, engine_id FROM key_intent WHERE due_ts < now() ORDER BY random() LIMIT $1',
     [limit],
   );
   return rows.map((row) => ({ tenantId: row.tenant_id, keyId: row.key_id, engineId: row.engine_id }));

@@ -1,7 +1,7 @@
 import type { Database } from '#database';
 import { newRequestId, type RequestContext } from '#kernel';
 import type { KeyDestructionService } from './key-destruction.service.js';
-import { listDueIntents } from './key-intent.repository.js';
+import { listDueIntents, type KeyIntent } from './key-intent.repository.js';
 import type { KeyMaking } from './key-making.js';
 
 const EVERY_MS = 5_000;
@@ -35,16 +35,17 @@ export class KeyReconciler {
   /** One round. What cannot be brought to its end now is told to `onError` and tried again. */
   async run(): Promise<Reconciled> {
     const { doomed, intents } = await this.database.system('reconcile keys', async (tx) => ({
-      doomed: await tx.query<{ tenant_id: string; key_id: string }>(
-        'SELECT tenant_id, key_id FROM doomed_keys($1)',
+      doomed: await tx.query<{ tenant_id: string; key_id: string; engine_id: string }>(
+        'SELECT tenant_id, key_id, engine_id FROM doomed_keys($1)',
         [LIMIT],
       ),
       intents: await listDueIntents(tx, LIMIT),
     }));
-    const destroyed = await this.#each(doomed, ({ tenant_id: tenantId, key_id: keyId }) =>
-      this.destruction.destroyDue(reconciling(tenantId), keyId),
+    const away = new Set<string>();
+    const destroyed = await this.#each(away, doomed.map(doomedKey), (key) =>
+      this.destruction.destroyDue(reconciling(key.tenantId), key.keyId),
     );
-    const discarded = await this.#each(intents, (intent) => this.making.recover(intent));
+    const discarded = await this.#each(away, intents, (intent) => this.making.recover(intent));
     return { destroyed, discarded };
   }
 
@@ -53,18 +54,31 @@ export class KeyReconciler {
     await this.#round;
   }
 
-  async #each<Item>(items: readonly Item[], work: (item: Item) => Promise<boolean>): Promise<number> {
+  /** An engine that did not do it for one is not asked for the others of the round: each would wait as long. */
+  async #each(
+    away: Set<string>,
+    items: readonly KeyIntent[],
+    work: (item: KeyIntent) => Promise<boolean>,
+  ): Promise<number> {
     let done = 0;
     for (const item of items) {
+      if (away.has(item.engineId)) continue;
       try {
         if (await work(item)) done += 1;
       } catch (error) {
+        away.add(item.engineId);
         this.onError(error);
       }
     }
     return done;
   }
 }
+
+const doomedKey = (row: { tenant_id: string; key_id: string; engine_id: string }): KeyIntent => ({
+  tenantId: row.tenant_id,
+  keyId: row.key_id,
+  engineId: row.engine_id,
+});
 
 /** Nobody asks at that moment; who asked for the destruction stands in the record of its schedule. */
 const reconciling = (tenantId: string): RequestContext => ({
