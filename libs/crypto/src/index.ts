@@ -23,6 +23,7 @@ export {
   type KeySpec,
 } from './key-specs.js';
 export { ConcurrencyLimit } from './concurrency-limit.js';
+export { mlDsaMu } from './ml-dsa-mu.js';
 export { digestSettings } from './native-digest.js';
 export { NativeKey } from './native-key.js';
 export { hasNativeOpenSsl } from './native-openssl.js';
@@ -34,6 +35,7 @@ export { checkSignatureInput, maxSaltLength, type SignatureInput } from './signa
 export { verifySignature, type VerifyInput } from './verify-signature.js';
 export { platformKeyBinding } from './platform-key-binding.js';
 export { newSecretKey, randomBytes } from './random.js';
+export { unwrapPrivateKey, wrapPrivateKey, type OaepHash } from './rsa-aes-key-wrap.js';
 export { RootRing } from './root-ring.js';
 export { RootRingError } from './root-ring-error.js';
 export { addRoot, removeRoot } from './root-ring-file.js';
