@@ -5,6 +5,7 @@ import { KeyMatches1763700003000 } from './1763700003000-key-matches.js';
 import { KeyCounts1763700004000 } from './1763700004000-key-counts.js';
 import { AuditAppendByTenant1763700010000 } from './1763700010000-audit-append-by-tenant.js';
 import { Engines1763700030000 } from './1763700030000-engines.js';
+import { ImportTokens1763700035000 } from './1763700035000-import-tokens.js';
 
 /** Every migration, oldest first. A new one is added at the end; a merged one is never edited. */
 export const MIGRATIONS = [
@@ -15,4 +16,5 @@ export const MIGRATIONS = [
   KeyCounts1763700004000,
   AuditAppendByTenant1763700010000,
   Engines1763700030000,
+  ImportTokens1763700035000,
 ] as const;

@@ -29,6 +29,7 @@ import {
   LastUseRecorder,
   SigningService,
   VerificationService,
+  WrappedImportService,
 } from '#keys';
 import type { Logger, Metrics } from '#observability';
 import { AuditQueryService, RootKeys, TenantDirectory, TenantKeys, TenantService } from '#tenants';
@@ -81,6 +82,7 @@ export async function composeServices(inputs: ServiceInputs): Promise<Services> 
   const tenants = new TenantDirectory(database);
   const signing = new SigningService(directory, engines, tenantKeys, audit, lastUse, tenants);
   const making = new KeyMaking(database, engines);
+  const creation = new KeyCreationService(database, engines, making, audit);
   const destruction = new KeyDestructionService(database, directory, engines, audit);
   const reconciler = new KeyReconciler(database, destruction, making, (error) =>
     logger.warn({ err: error }, 'left halfway, to be tried again'),
@@ -106,7 +108,8 @@ export async function composeServices(inputs: ServiceInputs): Promise<Services> 
       signing,
       new VerificationService(directory),
       new CsrService(directory, signing),
-      new KeyCreationService(database, engines, making, audit),
+      creation,
+      new WrappedImportService(database, engines, creation, tenantKeys, audit),
       new KeyReadingService(database),
       new KeyEditingService(database, directory, audit),
       new KeyLifecycleService(database, directory, engines, making, audit),

@@ -22,4 +22,5 @@ export type { EngineChange, EngineRecord, StoredSecret } from './engine-record.j
 export { EngineRegistry, noSuchEngine, type RegisteredEngine } from './engine-registry.js';
 export { EngineSecrets } from './engine-secrets.js';
 export { countKeys, deleteEngine, findEngine, insertEngine, updateEngine } from './engine.repository.js';
+export { generateWrappingKey } from './software/wrapping-key.js';
 export { SoftwareEngine, type SoftwareEngineOptions } from './software/software.engine.js';

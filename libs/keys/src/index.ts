@@ -22,4 +22,9 @@ export { LastUseRecorder } from './last-use-recorder.js';
 export { renderPublicKey } from './public-key-rendering.js';
 export type { SignInput } from './signature-request.js';
 export { SigningService, type BatchAnswer, type BatchItem } from './signing.service.js';
+export {
+  WrappedImportService,
+  type ImportKeyView,
+  type WrappedImportInput,
+} from './wrapped-import.service.js';
 export { VerificationService, type VerifyAnswer, type VerifyInput } from './verification.service.js';

@@ -42,6 +42,8 @@ export interface ImportKeyInput extends KeyDescription {
   readonly passphrase?: string;
 }
 
+type Confirm = (tx: Transaction) => Promise<void>;
+
 /** What is known of a key beside what its owner chose. */
 interface Material extends Pick<NewKey, 'keyId' | 'algorithm' | 'size' | 'hasPrivateKey'> {
   readonly origin: KeyOrigin;
@@ -68,8 +70,15 @@ export class KeyCreationService {
     return this.#bringIntoBeing(ctx, input, engine, material, make);
   }
 
-  /** Throws `invalid_key_material`, `key_exists`, `unsupported_by_engine`, `forbidden`, `unavailable`. */
-  async import(ctx: RequestContext, input: ImportKeyInput): Promise<KeyView> {
+  /**
+   * `confirm` runs in the transaction that stores the key, and undoes it by throwing. Throws `invalid_key_material`,
+   * `key_exists`, `unsupported_by_engine`, `forbidden`, `unavailable`.
+   */
+  async import(
+    ctx: RequestContext,
+    input: ImportKeyInput,
+    confirm: Confirm = async () => undefined,
+  ): Promise<KeyView> {
     refuseNarrowed(ctx);
     const engine = this.engines.get(ctx.tenantId, input.engineId);
     const keyId = newKeyId();
@@ -88,14 +97,15 @@ export class KeyCreationService {
       const spec = requireSpec((await reached(engine)).importSpecs, algorithm, size);
       await this.#refuseKnown(ctx, parsed.fingerprint);
       const material: Material = { keyId, algorithm, size, hasPrivateKey: true, origin: 'imported' };
-      return await this.#bringIntoBeing(ctx, input, engine, material, async () => {
+      const make = async (): Promise<MadeKey> => {
         const taken = await engine.importKey({ tenantId: ctx.tenantId, keyId }, spec, parsed.pkcs8);
         if (fingerprintOf(taken.spki) === parsed.fingerprint) return taken;
         throw new AppError('unavailable', {
           detail: 'The engine took another key than it was given.',
           retryAfterS: 60,
         });
-      });
+      };
+      return await this.#bringIntoBeing(ctx, input, engine, material, make, confirm);
     } finally {
       parsed.pkcs8.wipe();
     }
@@ -112,14 +122,17 @@ export class KeyCreationService {
     engine: Engine,
     material: Material,
     make: () => Promise<MadeKey>,
+    confirm: Confirm = async () => undefined,
   ): Promise<KeyView> {
     const { keyId } = material;
     return this.making.run(ctx, {
       engine,
       keyId,
       make,
-      store: (tx, made) =>
-        this.#store(tx, ctx, input, { ...material, ...made, engineId: engine.describe().id }),
+      store: async (tx, made) => {
+        await confirm(tx);
+        return this.#store(tx, ctx, input, { ...material, ...made, engineId: engine.describe().id });
+      },
     });
   }
 

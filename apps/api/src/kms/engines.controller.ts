@@ -3,12 +3,19 @@ import { ApiCreatedResponse, ApiHeader, ApiOkResponse, ApiOperation, ApiTags } f
 import type { FastifyReply } from 'fastify';
 import { EngineCatalogue, type EngineView } from '#engines';
 import type { RequestContext } from '#kernel';
-import { EngineAdministrationService, type EngineDetailView, type EngineTestView } from '#keys';
+import {
+  EngineAdministrationService,
+  WrappedImportService,
+  type EngineDetailView,
+  type EngineTestView,
+  type ImportKeyView,
+} from '#keys';
 import { Ctx } from '../edge/context.decorator.js';
 import { RequirePermission } from '../edge/permission.decorator.js';
 import { ApiProblems } from '../edge/problems.decorator.js';
 import { ChangeEngineDto } from './dto/change-engine.dto.js';
 import { EngineDetailDto, EngineDto, EngineTestDto } from './dto/engine.dto.js';
+import { ImportTokenDto } from './dto/import-token.dto.js';
 import { RegisterEngineDto } from './dto/register-engine.dto.js';
 import { tagged } from './tagged.js';
 
@@ -25,6 +32,7 @@ export class EnginesController {
   constructor(
     private readonly catalogue: EngineCatalogue,
     private readonly administration: EngineAdministrationService,
+    private readonly wrappedImport: WrappedImportService,
   ) {}
 
   @Get()
@@ -104,6 +112,18 @@ export class EnginesController {
   ): Promise<{ status: 'removed' }> {
     await this.administration.remove(ctx, id, ifMatch);
     return { status: 'removed' };
+  }
+
+  @Post(':engineId/import-key')
+  @RequirePermission('kms:keys:write')
+  @ApiOperation({
+    operationId: 'openImport',
+    summary: 'A one-time key to wrap a private key under, so that it crosses the wire in no other form',
+  })
+  @ApiCreatedResponse({ type: ImportTokenDto })
+  @ApiProblems(404, 422)
+  openImport(@Ctx() ctx: RequestContext, @Param('engineId') id: string): Promise<ImportKeyView> {
+    return this.wrappedImport.open(ctx, id);
   }
 
   @Post(':engineId/test')

@@ -1,35 +1,48 @@
 import { AppError } from '#kernel';
-import { decodeBase64, type ImportKeyInput } from '#keys';
+import { decodeBase64, type ImportKeyInput, type WrappedImportInput } from '#keys';
 import type { ImportKeyDto } from './dto/import-key.dto.js';
 
-function decode(path: 'private_key' | 'public_key', text: string | undefined): Buffer | undefined {
-  if (text === undefined || text === null) return undefined;
+const MATERIAL = ['private_key', 'public_key', 'wrapped_key'] as const;
+
+function refusal(path: string, message: string): AppError {
+  return new AppError('validation_failed', { detail: `${path} ${message}.`, errors: [{ path, message }] });
+}
+
+function decode(path: (typeof MATERIAL)[number], text: string): Buffer {
   // Line breaks are what `base64` prints unless told otherwise.
   const bytes = decodeBase64(text.replace(/[\r\n]/g, ''));
   if (bytes) return bytes;
-  const errors = [{ path, message: 'must be base64' }];
-  throw new AppError('validation_failed', { detail: `${path} must be base64.`, errors });
+  throw refusal(path, 'must be base64');
 }
 
-/** The body of an import as the service takes it. Throws `validation_failed`. */
-export function importInput(body: ImportKeyDto): ImportKeyInput {
-  const privateKey = decode('private_key', body.private_key);
-  const publicKey = decode('public_key', body.public_key);
-  if ((privateKey === undefined) === (publicKey === undefined)) {
-    const errors = [{ path: 'private_key', message: 'exactly one of private_key and public_key is needed' }];
-    throw new AppError('validation_failed', {
-      detail: 'Exactly one of private_key and public_key is needed.',
-      errors,
-    });
+/** The body of an import as the services take it. Throws `validation_failed`. */
+export function importInput(body: ImportKeyDto): ImportKeyInput | WrappedImportInput {
+  const given = MATERIAL.filter((path) => (body[path] ?? undefined) !== undefined);
+  const [path] = given;
+  if (!path || given.length > 1) {
+    throw refusal('private_key', 'exactly one of private_key, public_key and wrapped_key is needed');
   }
-  const { name, tags, metadata, passphrase, engine_id } = body;
-  return {
+  const bytes = decode(path, body[path]!);
+  const { name, tags, metadata, passphrase, engine_id, import_token } = body;
+  const described = {
     name,
     tags: tags ?? undefined,
     metadata: metadata ?? undefined,
-    passphrase: passphrase ?? undefined,
-    privateKey,
-    publicKey,
     engineId: engine_id ?? undefined,
   };
+  if ((path === 'wrapped_key') !== ((import_token ?? undefined) !== undefined)) {
+    throw refusal('import_token', 'is needed with wrapped_key, and with nothing else');
+  }
+  if (path === 'wrapped_key') {
+    if ((passphrase ?? undefined) !== undefined) throw refusal('passphrase', 'does not go with wrapped_key');
+    return { ...described, wrappedKey: bytes, importToken: import_token! };
+  }
+  return {
+    ...described,
+    passphrase: passphrase ?? undefined,
+    ...(path === 'private_key' ? { privateKey: bytes } : { publicKey: bytes }),
+  };
 }
+
+export const isWrapped = (input: ImportKeyInput | WrappedImportInput): input is WrappedImportInput =>
+  'wrappedKey' in input;

@@ -29,6 +29,7 @@ import {
   KeyLifecycleService,
   KeyListingService,
   KeyReadingService,
+  WrappedImportService,
 } from '#keys';
 import type { Destruction, KeyPage, KeyView } from '#keys';
 import { Ctx } from '../edge/context.decorator.js';
@@ -43,7 +44,7 @@ import { ListKeysQueryDto } from './dto/list-keys.query.dto.js';
 import { PatchesDto } from './dto/patches.dto.js';
 import { RenameKeyDto } from './dto/rename-key.dto.js';
 import { ReplaceTagsDto } from './dto/replace-tags.dto.js';
-import { importInput } from './import-input.js';
+import { importInput, isWrapped } from './import-input.js';
 import { handlingOf } from './patch-handling.js';
 import { ALIAS_PATCH_EXAMPLES, IMPORT_EXAMPLES, METADATA_PATCH_EXAMPLES } from './request-examples.js';
 import { tagged } from './tagged.js';
@@ -64,6 +65,7 @@ export class KeysController {
     private readonly editing: KeyEditingService,
     private readonly lifecycle: KeyLifecycleService,
     private readonly destruction: KeyDestructionService,
+    private readonly wrapped: WrappedImportService,
     private readonly listing: KeyListingService,
   ) {}
 
@@ -103,7 +105,9 @@ export class KeysController {
     @Body() body: ImportKeyDto,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<KeyView> {
-    return tagged(reply, await this.creation.import(ctx, importInput(body)));
+    const input = importInput(body);
+    const key = isWrapped(input) ? this.wrapped.import(ctx, input) : this.creation.import(ctx, input);
+    return tagged(reply, await key);
   }
 
   @Get(':id')
