@@ -45,13 +45,12 @@ export class KeyCreationService {
     private readonly audit: AuditLog,
   ) {}
 
-  /** Throws `validation_failed`, `unsupported_by_engine`, `forbidden`. */
-  async create(ctx: RequestContext, input: CreateKeyInput): Promise<KeyView> {
+  /** `keyId` is chosen beforehand by who may try again. Throws `validation_failed`, `unsupported_by_engine`, `forbidden`. */
+  async create(ctx: RequestContext, input: CreateKeyInput, keyId = newKeyId()): Promise<KeyView> {
     const spec = chooseSpec(input.algorithm, input.size);
     refuseNarrowed(ctx);
     const engine = this.engines.get(input.engineId);
     requireSpec(engine, spec);
-    const keyId = newKeyId();
     const made = await engine.generate({ tenantId: ctx.tenantId, keyId }, spec);
     const material = {
       keyId,
@@ -65,10 +64,9 @@ export class KeyCreationService {
   }
 
   /** Throws `invalid_key_material`, `key_exists`, `unsupported_by_engine`, `forbidden`. */
-  async import(ctx: RequestContext, input: ImportKeyInput): Promise<KeyView> {
+  async import(ctx: RequestContext, input: ImportKeyInput, keyId = newKeyId()): Promise<KeyView> {
     refuseNarrowed(ctx);
     const engine = this.engines.get(input.engineId);
-    const keyId = newKeyId();
     if (input.publicKey) {
       const { spki, spec, fingerprint } = parsePublicKey(input.publicKey);
       const material = {

@@ -47,15 +47,22 @@ export class KeyLifecycleService {
     });
   }
 
-  /** Makes a successor of the same kind and moves the aliases to it; the old key stays for verification. */
-  async rotate(ctx: RequestContext, ref: string, ifMatch?: string): Promise<KeyView> {
+  /**
+   * Makes a successor of the same kind and moves the aliases to it; the old key stays for verification. `keyId` is the
+   * successor's, chosen beforehand by who may try again.
+   */
+  async rotate(
+    ctx: RequestContext,
+    ref: string,
+    ifMatch?: string,
+    keyId: string = newKeyId(),
+  ): Promise<KeyView> {
     refuseNarrowed(ctx);
     const { key: old } = await this.directory.get(ctx, ref);
     refuseRotation(old);
     const spec = findKeySpec(old.algorithm, old.size);
     if (!spec)
       throw new AppError('unsupported_by_engine', { detail: 'This kind of key cannot be generated.' });
-    const keyId = newKeyId();
     const made = await engineOf(this.engines, old).generate({ tenantId: ctx.tenantId, keyId }, spec);
     return this.database.transaction(ctx, async (tx) => {
       const key = await getKey(tx, ctx, old.keyId, { lock: true });
