@@ -71,6 +71,7 @@ describe('the application role', () => {
       'audit_event',
       'audit_head',
       'audit_signed',
+      'idempotency_key',
       'key_alias',
       'key_count',
       'key_handle',

@@ -7,7 +7,8 @@ export async function startWithTwoTenants(options: TestAppOptions = {}): Promise
     await app.tenant(tenant);
     const token = await app.token(tenant);
     const body = { algorithm: 'ECDSA', size: 256, name: 'k', tags: ['t'], metadata: { owner: tenant } };
-    const { body: key } = await app.call('POST', '/api/kms/v1/keys', { token, body });
+    const headers = { 'idempotency-key': 'the-same-in-both' };
+    const { body: key } = await app.call('POST', '/api/kms/v1/keys', { token, body, headers });
     const path = `/api/kms/v1/keys/${key.key_id as string}`;
     const patches = [{ op: 'add', path: '/-', value: 'alias' }];
     await app.call('PUT', `${path}/alias`, { token, body: { patches } });
