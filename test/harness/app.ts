@@ -5,7 +5,7 @@ import { loadConfig, type Config } from '#config';
 import { RootRing, addRoot } from '#crypto';
 import { Database, createDataSource } from '#database';
 import { Authenticator, DevelopmentIssuer, IssuerRegistry } from '#identity';
-import { PERMISSIONS, type RequestContext } from '#kernel';
+import { PERMISSIONS, type Clock, type RequestContext } from '#kernel';
 import { Metrics, createLogger } from '#observability';
 import { TenantService } from '#tenants';
 import { AuditLog } from '#audit';
@@ -18,6 +18,7 @@ export interface TestAppOptions {
   readonly env?: Record<string, string>;
   /** Shared by several apps, which are then processes of one installation. */
   readonly installation?: Installation;
+  readonly clock?: Clock;
 }
 
 /** What the processes of one installation share: database, root keys, development issuer. */
@@ -120,6 +121,7 @@ export class TestApp {
       authenticator,
       logger,
       metrics,
+      clock: options.clock,
     });
     const app = await createHttpApp(config, services, logger);
     await app.listen(0, '127.0.0.1');

@@ -4,7 +4,9 @@ import type { Config } from '#config';
 import type { RootRing } from '#crypto';
 import type { Database } from '#database';
 import { EngineCatalogue, EngineRegistry, SoftwareEngine } from '#engines';
+import { IdempotencyService } from '#idempotency';
 import type { Authenticator } from '#identity';
+import type { Clock } from '#kernel';
 import {
   CsrService,
   KeyCreationService,
@@ -19,7 +21,9 @@ import {
 } from '#keys';
 import type { Logger, Metrics } from '#observability';
 import { AuditQueryService, RootKeys, TenantDirectory, TenantKeys, TenantService } from '#tenants';
+import { Idempotency } from './edge/idempotency.js';
 import { RateLimits } from './edge/rate-limits.js';
+import { KeyMaking } from './kms/key-making.js';
 
 const LAST_USE_INTERVAL_MS = 30_000;
 
@@ -43,11 +47,13 @@ export interface ServiceInputs {
   readonly authenticator: Authenticator;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** The system's, unless told otherwise: what kept answers go by. */
+  readonly clock?: Clock;
 }
 
 /** The composition root: which part is made of which. */
 export async function composeServices(inputs: ServiceInputs): Promise<Services> {
-  const { config, database, root, authenticator, logger, metrics } = inputs;
+  const { config, database, root, authenticator, logger, metrics, clock } = inputs;
   const audit = new AuditLog(database);
   await new RootKeys(database, root, audit).register();
   const tenantKeys = new TenantKeys(database, root);
@@ -55,6 +61,11 @@ export async function composeServices(inputs: ServiceInputs): Promise<Services> 
   const directory = new KeyDirectory(database);
   const lastUse = new LastUseRecorder(database);
   const tenants = new TenantDirectory(database);
+  const reading = new KeyReadingService(database);
+  const idempotency = new IdempotencyService(database, tenantKeys, {
+    clock,
+    onError: (error) => logger.warn({ err: error }, 'answer not kept'),
+  });
   const signing = new SigningService(directory, engines, tenantKeys, audit, lastUse, tenants);
   const checkpointer = new Checkpointer(database, audit, await CheckpointKey.open(database, root), {
     file: config.auditCheckpointFile,
@@ -77,7 +88,8 @@ export async function composeServices(inputs: ServiceInputs): Promise<Services> 
       new VerificationService(directory),
       new CsrService(directory, signing),
       new KeyCreationService(database, engines, audit),
-      new KeyReadingService(database),
+      new KeyMaking(new Idempotency(idempotency), reading),
+      reading,
       new KeyEditingService(database, directory, audit),
       new KeyLifecycleService(database, directory, engines, audit),
       new KeyListingService(database, tenantKeys, engines),

@@ -41,6 +41,7 @@ import { PatchesDto } from './dto/patches.dto.js';
 import { RenameKeyDto } from './dto/rename-key.dto.js';
 import { ReplaceTagsDto } from './dto/replace-tags.dto.js';
 import { importInput } from './import-input.js';
+import { KeyMaking } from './key-making.js';
 import { handlingOf } from './patch-handling.js';
 import { ALIAS_PATCH_EXAMPLES, IMPORT_EXAMPLES, METADATA_PATCH_EXAMPLES } from './request-examples.js';
 import { tagged } from './tagged.js';
@@ -61,6 +62,7 @@ export class KeysController {
     private readonly editing: KeyEditingService,
     private readonly lifecycle: KeyLifecycleService,
     private readonly listing: KeyListingService,
+    private readonly making: KeyMaking,
   ) {}
 
   @Get()
@@ -73,20 +75,21 @@ export class KeysController {
   }
 
   @Post()
-  @RequirePermission('kms:keys:write')
+  @RequirePermission('kms:keys:write', { idempotent: true })
   @ApiOperation({ operationId: 'createKey', summary: 'Create a key' })
   @ApiCreatedResponse({ type: KeyDto })
-  @ApiProblems(400, 413, 422)
-  async create(
+  @ApiProblems(400, 409, 413, 422)
+  create(
     @Ctx() ctx: RequestContext,
     @Body() body: CreateKeyDto,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<KeyView> {
-    return tagged(reply, await this.creation.create(ctx, { ...body, engineId: body.engine_id ?? undefined }));
+    const input = { ...body, engineId: body.engine_id ?? undefined };
+    return this.making.once(ctx, reply, (keyId) => this.creation.create(ctx, input, keyId));
   }
 
   @Post('import')
-  @RequirePermission('kms:keys:write')
+  @RequirePermission('kms:keys:write', { idempotent: true })
   @ApiOperation({
     operationId: 'importKey',
     summary: 'Import a private key, or a public key that only verifies',
@@ -94,12 +97,12 @@ export class KeysController {
   @ApiBody({ type: ImportKeyDto, examples: IMPORT_EXAMPLES })
   @ApiCreatedResponse({ type: KeyDto })
   @ApiProblems(400, 409, 413, 422)
-  async import(
+  import(
     @Ctx() ctx: RequestContext,
     @Body() body: ImportKeyDto,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<KeyView> {
-    return tagged(reply, await this.creation.import(ctx, importInput(body)));
+    return this.making.once(ctx, reply, async (keyId) => this.creation.import(ctx, importInput(body), keyId));
   }
 
   @Get(':id')
@@ -246,7 +249,7 @@ export class KeysController {
 
   @Post(':id/rotate')
   @HttpCode(200)
-  @RequirePermission('kms:keys:write')
+  @RequirePermission('kms:keys:write', { idempotent: true })
   @IfMatch()
   @ApiOperation({
     operationId: 'rotateKey',
@@ -254,12 +257,12 @@ export class KeysController {
   })
   @ApiOkResponse({ type: KeyDto, description: 'The successor' })
   @ApiProblems(400, 404, 409, 412, 422)
-  async rotate(
+  rotate(
     @Ctx() ctx: RequestContext,
     @Param('id') id: string,
     @Headers('if-match') ifMatch: string | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<KeyView> {
-    return tagged(reply, await this.lifecycle.rotate(ctx, id, ifMatch));
+    return this.making.once(ctx, reply, (keyId) => this.lifecycle.rotate(ctx, id, ifMatch, keyId));
   }
 }
