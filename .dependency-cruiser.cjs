@@ -18,6 +18,7 @@ const MAY_IMPORT = {
   audit: [...L0, ...L1, 'database', 'engines'],
   tenants: [...L0, ...L1, 'database', 'engines', 'audit'],
   keys: [...L0, ...L1, 'database', 'engines', 'audit', 'tenants'],
+  idempotency: [...L0, ...L1, 'database', 'tenants'],
 };
 
 const TESTS = ['\\.spec\\.ts$', '/testing/', '^libs/[^/]+/test/', '^libs/engines/src/conformance/', '^test/'];

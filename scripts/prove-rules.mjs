@@ -14,7 +14,8 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const config = join(root, '.dependency-cruiser.cjs');
 const rules = createRequire(import.meta.url)(config).forbidden.map((rule) => rule.name);
 
-const LIBS = 'kernel config observability crypto database engines identity audit tenants keys'.split(' ');
+const LIBS =
+  'kernel config observability crypto database engines identity audit tenants keys idempotency'.split(' ');
 
 /** File → what it imports. Nothing here may be reported. */
 const ALLOWED = {
@@ -41,6 +42,7 @@ const FORBIDDEN = {
   'layers-audit': ['libs/audit/src/a.ts', '#tenants'],
   'layers-tenants': ['libs/tenants/src/a.ts', '#keys'],
   'layers-keys': ['libs/keys/src/a.ts', '#identity'],
+  'layers-idempotency': ['libs/idempotency/src/a.ts', '#keys'],
   'lib-unknown-to-the-house': ['libs/common/src/index.ts', '#kernel'],
   'lib-by-its-name': ['libs/keys/src/b.ts', '../../audit/src/index.js'],
   'no-app-below': ['libs/keys/src/c.ts', '../../../apps/api/src/main.js'],

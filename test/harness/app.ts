@@ -6,7 +6,7 @@ import { RootRing, addRoot } from '#crypto';
 import { Database, createDataSource } from '#database';
 import type { EngineDriver } from '#engines';
 import { Authenticator, DevelopmentIssuer, IssuerRegistry } from '#identity';
-import { PERMISSIONS, type RequestContext } from '#kernel';
+import { PERMISSIONS, type Clock, type RequestContext } from '#kernel';
 import { Metrics, createLogger } from '#observability';
 import { TenantService } from '#tenants';
 import { AuditLog } from '#audit';
@@ -21,6 +21,7 @@ export interface TestAppOptions {
   readonly installation?: Installation;
   /** What registered engines are made by. */
   readonly drivers?: readonly EngineDriver[];
+  readonly clock?: Clock;
 }
 
 /** What the processes of one installation share: database, root keys, development issuer. */
@@ -124,6 +125,7 @@ export class TestApp {
       logger,
       metrics,
       drivers: options.drivers ?? [],
+      clock: options.clock,
     });
     const app = await createHttpApp(config, services, logger);
     await app.listen(0, '127.0.0.1');

@@ -13,7 +13,9 @@ import {
   type EngineDriver,
   type RegisteredEngine,
 } from '#engines';
+import { IdempotencyService } from '#idempotency';
 import type { Authenticator } from '#identity';
+import type { Clock } from '#kernel';
 import {
   CsrService,
   EngineAdministrationService,
@@ -33,7 +35,9 @@ import {
 } from '#keys';
 import type { Logger, Metrics } from '#observability';
 import { AuditQueryService, RootKeys, TenantDirectory, TenantKeys, TenantService } from '#tenants';
+import { Idempotency } from './edge/idempotency.js';
 import { RateLimits } from './edge/rate-limits.js';
+import { KeyAnswers } from './kms/key-answers.js';
 
 const LAST_USE_INTERVAL_MS = 30_000;
 
@@ -59,11 +63,13 @@ export interface ServiceInputs {
   readonly metrics: Metrics;
   /** For engines that operators register. */
   readonly drivers: readonly EngineDriver[];
+  /** The system's, unless told otherwise: what kept answers go by. */
+  readonly clock?: Clock;
 }
 
 /** The composition root: which part is made of which. */
 export async function composeServices(inputs: ServiceInputs): Promise<Services> {
-  const { config, database, root, authenticator, logger, metrics } = inputs;
+  const { config, database, root, authenticator, logger, metrics, clock } = inputs;
   const audit = new AuditLog(database);
   await new RootKeys(database, root, audit).register();
   const tenantKeys = new TenantKeys(database, root);
@@ -80,6 +86,11 @@ export async function composeServices(inputs: ServiceInputs): Promise<Services> 
   const directory = new KeyDirectory(database);
   const lastUse = new LastUseRecorder(database);
   const tenants = new TenantDirectory(database);
+  const reading = new KeyReadingService(database);
+  const idempotency = new IdempotencyService(database, tenantKeys, {
+    clock,
+    onError: (error) => logger.warn({ err: error }, 'answer not kept'),
+  });
   const signing = new SigningService(directory, engines, tenantKeys, audit, lastUse, tenants);
   const making = new KeyMaking(database, engines);
   const creation = new KeyCreationService(database, engines, making, audit);
@@ -110,7 +121,8 @@ export async function composeServices(inputs: ServiceInputs): Promise<Services> 
       new CsrService(directory, signing),
       creation,
       new WrappedImportService(database, engines, creation, tenantKeys, audit),
-      new KeyReadingService(database),
+      new KeyAnswers(new Idempotency(idempotency), reading),
+      reading,
       new KeyEditingService(database, directory, audit),
       new KeyLifecycleService(database, directory, engines, making, audit),
       destruction,

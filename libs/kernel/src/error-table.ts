@@ -144,6 +144,12 @@ export const ERROR_TABLE = Object.freeze(
       'info',
       'The engine is declared in the configuration of the server, and is changed there.',
     ),
+    idempotency_in_progress: row(
+      409,
+      'Request in progress',
+      'info',
+      'An earlier request with the same `Idempotency-Key` is still under way. Send the same request again after `Retry-After` seconds: it gets the answer of the earlier one.',
+    ),
     tenant_exists: row(409, 'Tenant already exists', 'info', 'A tenant of that id exists already.'),
     stale_version: row(
       412,
@@ -174,6 +180,12 @@ export const ERROR_TABLE = Object.freeze(
       'Engine cannot do this',
       'info',
       'The engine, or the runtime it stands on, does not offer the requested key type, size or operation. `detail` says which.',
+    ),
+    idempotency_key_reused: row(
+      422,
+      'Idempotency key already used',
+      'info',
+      'This `Idempotency-Key` was sent with another request (path, `If-Match` or body) in the last 24 hours. Send each new request with a new key.',
     ),
     rate_limited: row(
       429,

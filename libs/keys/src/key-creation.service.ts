@@ -58,13 +58,15 @@ export class KeyCreationService {
     private readonly audit: AuditLog,
   ) {}
 
-  /** Throws `validation_failed`, `unsupported_by_engine`, `forbidden`, `unavailable`. */
-  async create(ctx: RequestContext, input: CreateKeyInput): Promise<KeyView> {
+  /**
+   * `keyId` is chosen beforehand by who may try again. Throws `validation_failed`, `unsupported_by_engine`, `forbidden`,
+   * `unavailable`.
+   */
+  async create(ctx: RequestContext, input: CreateKeyInput, keyId = newKeyId()): Promise<KeyView> {
     const { algorithm, size } = chooseSpec(input.algorithm, input.size);
     refuseNarrowed(ctx);
     const engine = this.engines.get(ctx.tenantId, input.engineId);
     const spec = requireSpec((await reached(engine)).keySpecs, algorithm, size);
-    const keyId = newKeyId();
     const material: Material = { keyId, algorithm, size, hasPrivateKey: true, origin: 'generated' };
     const make = (): Promise<EngineKey> => engine.generate({ tenantId: ctx.tenantId, keyId }, spec);
     return this.#bringIntoBeing(ctx, input, engine, material, make);
@@ -77,11 +79,11 @@ export class KeyCreationService {
   async import(
     ctx: RequestContext,
     input: ImportKeyInput,
+    keyId = newKeyId(),
     confirm: Confirm = async () => undefined,
   ): Promise<KeyView> {
     refuseNarrowed(ctx);
     const engine = this.engines.get(ctx.tenantId, input.engineId);
-    const keyId = newKeyId();
     if (input.publicKey) {
       const { spki, spec } = parsePublicKey(input.publicKey);
       const { algorithm, size } = spec;

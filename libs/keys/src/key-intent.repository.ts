@@ -14,7 +14,8 @@ const DUE = `now() + interval '${INTENT_LIFE_MS} milliseconds'`;
 
 /**
  * Writes an intent, or takes over one whose maker has not renewed it. Gives whether it did the one or the other;
- * undefined where another maker is at work. Holds the engine's row against its removal until the transaction ends.
+ * undefined where another maker is at work, or has made the key. Holds the engine's row against its removal until the
+ * transaction ends.
  */
 export async function writeIntent(
   tx: Transaction,
@@ -30,6 +31,13 @@ export async function writeIntent(
      RETURNING xmax = 0 AS is_new`,
     [tenantId, keyId, engineId, attemptId, isRegistered],
   );
+  // Looked for after the insertion, which waits for a maker that is just storing the key: what is discarded under this
+  // id from here on is never a key that is stored.
+  const [made] = await tx.query('SELECT 1 FROM kms_key WHERE tenant_id = $1 AND key_id = $2', [
+    tenantId,
+    keyId,
+  ]);
+  if (made) return undefined;
   return row && (row.is_new ? 'new' : 'taken over');
 }
 

@@ -31,15 +31,22 @@ export class KeyLifecycleService {
     return this.#switch(ctx, ref, 'disabled', ifMatch);
   }
 
-  /** Makes a successor of the same kind and moves the aliases to it; the old key stays for verification. */
-  async rotate(ctx: RequestContext, ref: string, ifMatch?: string): Promise<KeyView> {
+  /**
+   * Makes a successor of the same kind and moves the aliases to it; the old key stays for verification. `keyId` is the
+   * successor's, chosen beforehand by who may try again.
+   */
+  async rotate(
+    ctx: RequestContext,
+    ref: string,
+    ifMatch?: string,
+    keyId: string = newKeyId(),
+  ): Promise<KeyView> {
     refuseNarrowed(ctx);
     const { key: old } = await this.directory.get(ctx, ref);
     refuseRotation(old);
     const spec = findKeySpec(old.algorithm, old.size);
     if (!spec)
       throw new AppError('unsupported_by_engine', { detail: 'This kind of key cannot be generated.' });
-    const keyId = newKeyId();
     const engine = engineOf(this.engines, old);
     return this.making.run(ctx, {
       engine,

@@ -66,14 +66,7 @@ export class KeyMaking {
     const engineId = engine.describe().id;
     const intent = { tenantId, keyId, engineId };
     const attemptId = newRequestId();
-    const isRegistered = !this.engines.isDeclared(engineId);
-    const written = await this.database
-      .transaction(intent, (tx) => writeIntent(tx, intent, attemptId, isRegistered))
-      .catch((error: unknown) => {
-        // It was removed a moment ago, and this process has not heard of it yet.
-        throw pgCode(error) === '23503' ? noSuchEngine() : error;
-      });
-    if (!written) throw underWay();
+    const written = await this.#announce(intent, attemptId);
     const renewal = setInterval(() => this.#renew(intent, attemptId), INTENT_LIFE_MS / 3).unref();
     try {
       if (written === 'taken over') await engine.discard(intent);
@@ -88,6 +81,21 @@ export class KeyMaking {
       throw error;
     } finally {
       clearInterval(renewal);
+    }
+  }
+
+  /** Undone, as a whole, where another makes or made the key: an intent of a stored key would be its end. */
+  async #announce(intent: KeyIntent, attemptId: string): Promise<'new' | 'taken over'> {
+    const isRegistered = !this.engines.isDeclared(intent.engineId);
+    try {
+      return await this.database.transaction(intent, async (tx) => {
+        const written = await writeIntent(tx, intent, attemptId, isRegistered);
+        if (!written) throw underWay();
+        return written;
+      });
+    } catch (error) {
+      // It was removed a moment ago, and this process has not heard of it yet.
+      throw pgCode(error) === '23503' ? noSuchEngine() : error;
     }
   }
 
@@ -111,4 +119,4 @@ export class KeyMaking {
 }
 
 const underWay = (): AppError =>
-  new AppError('unavailable', { detail: 'Another attempt is making this key.', retryAfterS: 5 });
+  new AppError('unavailable', { detail: 'Another attempt makes or made this key.', retryAfterS: 5 });

@@ -99,6 +99,16 @@ export async function getKey(
   return key;
 }
 
+/** As `findKey`, by key id only, and a destroyed key as well. */
+export async function findKeyOrTombstone(
+  tx: Transaction,
+  ctx: RequestContext,
+  keyId: string,
+): Promise<KeyEntity | undefined> {
+  const key = await tx.manager.findOneBy(KeyEntity, { tenantId: ctx.tenantId, keyId });
+  return key && isVisible(ctx, key) ? key : undefined;
+}
+
 // An alias that moved while we waited for the row's lock names another key by now.
 const matches = (key: KeyEntity, reference: KeyReference): boolean =>
   reference.kind === 'alias'

@@ -98,6 +98,7 @@ export class WrappedImportService {
   async import(
     ctx: RequestContext,
     { importToken, wrappedKey, ...input }: WrappedImportInput,
+    keyId?: string,
   ): Promise<KeyView> {
     refuseNarrowed(ctx);
     const { tenantId } = ctx;
@@ -113,7 +114,7 @@ export class WrappedImportService {
       try {
         const privateKey = pkcs8.expose('import an unwrapped key');
         const wrapped: ImportKeyInput = { ...input, engineId: token.engineId, privateKey };
-        return await this.creation.import(ctx, wrapped, (tx) => useUp(tx, tenantId, importToken));
+        return await this.creation.import(ctx, wrapped, keyId, (tx) => useUp(tx, tenantId, importToken));
       } finally {
         pkcs8.wipe();
       }

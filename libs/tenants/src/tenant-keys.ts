@@ -20,6 +20,8 @@ export interface DerivedKeys {
   readonly bookmark: SecretBytes;
   /** HMAC-SHA-256 in hex: how messages and signatures appear in the audit log. */
   readonly auditMac: (data: Buffer) => string;
+  /** HMAC-SHA-256: how idempotency keys and the requests that bear them are stored. */
+  readonly idempotencyMac: (text: string) => Buffer;
 }
 
 interface Keks {
@@ -80,12 +82,14 @@ export class TenantKeys implements Sealer {
     );
     const base = byVersion.get(first.version)!;
     const mac = deriveKey(base, 'claviger audit mac v1');
+    const idempotency = deriveKey(base, 'claviger idempotency mac v1');
     return {
       current: rows.at(-1)!.version,
       byVersion,
       derived: {
         bookmark: deriveKey(base, 'claviger bookmark v1'),
         auditMac: (data) => hmacSha256(mac, data).toString('hex'),
+        idempotencyMac: (text) => hmacSha256(idempotency, text),
       },
     };
   }

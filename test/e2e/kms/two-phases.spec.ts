@@ -147,6 +147,25 @@ describe('a key that lives outside of the database', () => {
     await expectAgreement();
   });
 
+  it('is left alone by a belated attempt that makes it again', async () => {
+    const { body } = await create();
+    const engine = deviceDriver(device).open({ ...DEVICE, secrets: new Map() });
+    const again = provided(KeyMaking).run(
+      { tenantId: 'acme' },
+      {
+        engine,
+        keyId: body.key_id,
+        make: () => Promise.reject(new Error('the engine was asked')),
+        store: () => Promise.reject(new Error('it was stored')),
+      },
+    );
+    await expect(again).rejects.toMatchObject({ code: 'unavailable' });
+    await age('key_intent', 'due_ts');
+    await reconciler.run();
+    expect(await caller.sign(body.key_id, SIGN)).not.toBe('');
+    await expectAgreement();
+  });
+
   it('is not taken out of the device when the same public key is refused', async () => {
     const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     const pem = Buffer.from(privateKey.export({ type: 'pkcs8', format: 'pem' }));

@@ -71,6 +71,8 @@ describe('the application role', () => {
       'audit_event',
       'audit_head',
       'audit_signed',
+      'idempotency_key',
+      'import_token',
       'key_alias',
       'key_count',
       'key_handle',

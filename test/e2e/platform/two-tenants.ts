@@ -7,7 +7,8 @@ export async function startWithTwoTenants(options: TestAppOptions = {}): Promise
     await app.tenant(tenant);
     const token = await app.token(tenant);
     const body = { algorithm: 'ECDSA', size: 256, name: 'k', tags: ['t'], metadata: { owner: tenant } };
-    const { body: key } = await app.call('POST', '/api/kms/v1/keys', { token, body });
+    const headers = { 'idempotency-key': 'the-same-in-both' };
+    const { body: key } = await app.call('POST', '/api/kms/v1/keys', { token, body, headers });
     const path = `/api/kms/v1/keys/${key.key_id as string}`;
     const patches = [{ op: 'add', path: '/-', value: 'alias' }];
     await app.call('PUT', `${path}/alias`, { token, body: { patches } });
@@ -21,6 +22,11 @@ export async function startWithTwoTenants(options: TestAppOptions = {}): Promise
         `INSERT INTO key_intent (tenant_id, key_id, engine_id, attempt_id, due_ts)
          VALUES ($1, $2, 'hsm', gen_random_uuid(), 'infinity')`,
         [tenant, key.key_id],
+      );
+      await tx.query(
+        `INSERT INTO import_token (tenant_id, token_id, engine_id, wrapping_key, expires_ts)
+         VALUES ($1, 'imp-1', 'hsm', '', 'infinity')`,
+        [tenant],
       );
     });
   }

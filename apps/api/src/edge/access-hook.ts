@@ -10,6 +10,7 @@ import {
 import type { Metrics } from '#observability';
 import type { TenantDirectory } from '#tenants';
 import { HttpAnswer } from './http-answer.js';
+import { acceptIdempotencyKey } from './idempotency-key.js';
 import type { RouteAccess } from './permission.decorator.js';
 import type { RateLimits } from './rate-limits.js';
 
@@ -38,9 +39,10 @@ function requireDeclaration(route: RouteOptions): void {
  */
 export function guardRoutes(fastify: FastifyInstance, deps: AccessDependencies): void {
   fastify.decorateRequest('ctx', null);
+  fastify.decorateRequest('idempotencyKey', null);
   fastify.addHook('onRoute', requireDeclaration);
   fastify.addHook('onRequest', async (request, reply) => {
-    const { permission, query } = accessOf(request.routeOptions.config);
+    const { permission, query, idempotent = false } = accessOf(request.routeOptions.config);
     if (request.is404 || !permission) return;
     try {
       const principal = await identify(request, deps);
@@ -48,6 +50,7 @@ export function guardRoutes(fastify: FastifyInstance, deps: AccessDependencies):
       request.ctx = { tenantId, principal, requestId: request.id, answer: new HttpAnswer(reply) };
       await authorize(request.ctx, permission, deps);
       if (!query) refuseQuery(request.query as object);
+      request.idempotencyKey = acceptIdempotencyKey(request, idempotent);
     } catch (error) {
       if (error instanceof AppError) deps.metrics.refusals.inc({ code: error.code });
       throw error;

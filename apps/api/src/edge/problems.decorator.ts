@@ -13,7 +13,7 @@ const MEANING: Readonly<Record<number, string>> = {
   409: 'Conflict with the state of things',
   412: 'If-Match names another version',
   413: 'Body or message too large',
-  422: 'The engine cannot do this',
+  422: 'The engine cannot do this, or the Idempotency-Key was used for another request',
   429: 'Too many requests',
   503: 'A part that is needed is not reachable',
 };

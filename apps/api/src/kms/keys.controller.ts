@@ -45,6 +45,7 @@ import { PatchesDto } from './dto/patches.dto.js';
 import { RenameKeyDto } from './dto/rename-key.dto.js';
 import { ReplaceTagsDto } from './dto/replace-tags.dto.js';
 import { importInput, isWrapped } from './import-input.js';
+import { KeyAnswers } from './key-answers.js';
 import { handlingOf } from './patch-handling.js';
 import { ALIAS_PATCH_EXAMPLES, IMPORT_EXAMPLES, METADATA_PATCH_EXAMPLES } from './request-examples.js';
 import { tagged } from './tagged.js';
@@ -67,6 +68,7 @@ export class KeysController {
     private readonly destruction: KeyDestructionService,
     private readonly wrapped: WrappedImportService,
     private readonly listing: KeyListingService,
+    private readonly answers: KeyAnswers,
   ) {}
 
   @Get()
@@ -79,20 +81,21 @@ export class KeysController {
   }
 
   @Post()
-  @RequirePermission('kms:keys:write')
+  @RequirePermission('kms:keys:write', { idempotent: true })
   @ApiOperation({ operationId: 'createKey', summary: 'Create a key' })
   @ApiCreatedResponse({ type: KeyDto })
-  @ApiProblems(400, 413, 422)
-  async create(
+  @ApiProblems(400, 409, 413, 422)
+  create(
     @Ctx() ctx: RequestContext,
     @Body() body: CreateKeyDto,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<KeyView> {
-    return tagged(reply, await this.creation.create(ctx, { ...body, engineId: body.engine_id ?? undefined }));
+    const input = { ...body, engineId: body.engine_id ?? undefined };
+    return this.answers.once(ctx, reply, (keyId) => this.creation.create(ctx, input, keyId));
   }
 
   @Post('import')
-  @RequirePermission('kms:keys:write')
+  @RequirePermission('kms:keys:write', { idempotent: true })
   @ApiOperation({
     operationId: 'importKey',
     summary: 'Import a private key, or a public key that only verifies',
@@ -100,14 +103,17 @@ export class KeysController {
   @ApiBody({ type: ImportKeyDto, examples: IMPORT_EXAMPLES })
   @ApiCreatedResponse({ type: KeyDto })
   @ApiProblems(400, 409, 413, 422)
-  async import(
+  import(
     @Ctx() ctx: RequestContext,
     @Body() body: ImportKeyDto,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<KeyView> {
-    const input = importInput(body);
-    const key = isWrapped(input) ? this.wrapped.import(ctx, input) : this.creation.import(ctx, input);
-    return tagged(reply, await key);
+    return this.answers.once(ctx, reply, async (keyId) => {
+      const input = importInput(body);
+      return isWrapped(input)
+        ? this.wrapped.import(ctx, input, keyId)
+        : this.creation.import(ctx, input, keyId);
+    });
   }
 
   @Get(':id')
@@ -279,7 +285,7 @@ export class KeysController {
 
   @Post(':id/rotate')
   @HttpCode(200)
-  @RequirePermission('kms:keys:write')
+  @RequirePermission('kms:keys:write', { idempotent: true })
   @IfMatch()
   @ApiOperation({
     operationId: 'rotateKey',
@@ -287,12 +293,12 @@ export class KeysController {
   })
   @ApiOkResponse({ type: KeyDto, description: 'The successor' })
   @ApiProblems(400, 404, 409, 412, 422)
-  async rotate(
+  rotate(
     @Ctx() ctx: RequestContext,
     @Param('id') id: string,
     @Headers('if-match') ifMatch: string | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<KeyView> {
-    return tagged(reply, await this.lifecycle.rotate(ctx, id, ifMatch));
+    return this.answers.once(ctx, reply, (keyId) => this.lifecycle.rotate(ctx, id, ifMatch, keyId));
   }
 }
