@@ -23,6 +23,7 @@ export {
   type KeySpec,
 } from './key-specs.js';
 export { ConcurrencyLimit } from './concurrency-limit.js';
+export { mlDsaMu } from './ml-dsa-mu.js';
 export { digestSettings } from './native-digest.js';
 export { NativeKey } from './native-key.js';
 export { hasNativeOpenSsl } from './native-openssl.js';
@@ -33,6 +34,7 @@ export { runtimeKeySpecs } from './runtime-key-specs.js';
 export { checkSignatureInput, maxSaltLength, type SignatureInput } from './signature-input.js';
 export { verifySignature, type VerifyInput } from './verify-signature.js';
 export { newSecretKey, randomBytes } from './random.js';
+export { unwrapPrivateKey, wrapPrivateKey, type OaepHash } from './rsa-aes-key-wrap.js';
 export { RootRing } from './root-ring.js';
 export { RootRingError } from './root-ring-error.js';
 export { addRoot, removeRoot } from './root-ring-file.js';
