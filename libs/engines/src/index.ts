@@ -18,3 +18,4 @@ export type { EngineDriver, EngineInput } from './engine-driver.js';
 export { EngineCatalogue, type EngineView } from './engine-catalogue.js';
 export { EngineRegistry } from './engine-registry.js';
 export { SoftwareEngine, type SoftwareEngineOptions } from './software/software.engine.js';
+export { awsKmsDriver, type AwsKmsDriverOptions } from './aws-kms/aws-kms-driver.js';
