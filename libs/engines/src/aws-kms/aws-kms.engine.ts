@@ -80,7 +80,7 @@ export class AwsKmsEngine implements ImportingEngine, KeepingEngine {
   }
 
   offers(spec: KeySpec, row: SignatureRow): boolean {
-    return signingAlgorithm(spec, row) !== undefined;
+    return awsKeySpec(spec) !== undefined && signingAlgorithm(spec, row) !== undefined;
   }
 
   async generate(ref: EngineKeyRef, spec: KeySpec): Promise<EngineKey> {
@@ -98,6 +98,8 @@ export class AwsKmsEngine implements ImportingEngine, KeepingEngine {
   async sign(key: StoredEngineKey, input: SignInput): Promise<Buffer> {
     const KeyId = arnOf(key, this.settings.region);
     const request = signingRequest(key, input);
+    // A key that a newer runtime made: its signatures could not be verified here.
+    if (!this.offers(key.spec, input.row)) throw unsupported(key.spec);
     await this.#quota.take(key.tenantId);
     return translated(this.#sign(key, input, new SignCommand({ KeyId, ...request })));
   }

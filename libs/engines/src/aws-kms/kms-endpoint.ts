@@ -2,12 +2,10 @@ import { kmsHost } from './aws-region.js';
 
 /** Names of KMS itself in a region: public, FIPS, or a VPC endpoint's. */
 function isOfKms(hostname: string, region: string): boolean {
-  const host = kmsHost(region) ?? '';
-  const [, domain] = host.split(`kms.${region}.`);
-  const escaped = (text = ''): string => text.replaceAll('.', '\\.');
-  const vpc = `(${'vpce-[a-z0-9-]+'}\\.kms\\.${region}\\.vpce\\.${escaped(domain)})`;
-  const own = `(kms(-fips)?\\.${region}\\.${escaped(domain)})`;
-  return new RegExp(`^(${vpc}|${own})$`).test(hostname);
+  const domain = (kmsHost(region) ?? '').slice(`kms.${region}.`.length).replaceAll('.', '\\.');
+  const own = `kms(-fips)?\\.${region}\\.${domain}`;
+  const vpc = `vpce-[a-z0-9-]+\\.kms\\.${region}\\.vpce\\.${domain}`;
+  return new RegExp(`^(${own}|${vpc})$`).test(hostname);
 }
 
 /**

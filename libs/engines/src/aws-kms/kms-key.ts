@@ -32,11 +32,16 @@ export async function publicKeyOf(
   arn: string,
 ): Promise<ParsedPublicKey> {
   const { PublicKey } = await connection.call(group, new GetPublicKeyCommand({ KeyId: arn }));
-  return parsePublicKey(Buffer.from(PublicKey ?? []));
+  try {
+    return parsePublicKey(Buffer.from(PublicKey ?? []));
+  } catch (cause) {
+    // Not the caller's fault, as it would otherwise be.
+    throw new AppError('internal', { cause });
+  }
 }
 
 /** What AWS says of how it guards a key. Neither ARN nor account: the log is the tenant's to read. */
-export const evidenceOf = (metadata: KeyMetadata): EngineKey['evidence'] & object => ({
+export const evidenceOf = (metadata: KeyMetadata): NonNullable<EngineKey['evidence']> => ({
   key_spec: metadata.KeySpec ?? '',
   key_usage: metadata.KeyUsage ?? '',
   origin: metadata.Origin ?? '',
