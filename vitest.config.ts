@@ -22,7 +22,11 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'unit', include: ['{apps,libs}/**/*.spec.ts'], exclude: ['**/*.int.spec.ts'] },
+        test: {
+          name: 'unit',
+          include: ['{apps,libs}/**/*.spec.ts', 'test/fakes/**/*.spec.ts'],
+          exclude: ['**/*.int.spec.ts'],
+        },
       },
       {
         extends: true,

@@ -29,6 +29,7 @@ export { NativeKey } from './native-key.js';
 export { hasNativeOpenSsl } from './native-openssl.js';
 export { parsePrivateKey, type ParsedPrivateKey } from './private-key-import.js';
 export { fingerprintOf, spkiToJwk, spkiToPem } from './public-key-formats.js';
+export { publicHalfOf } from './public-half.js';
 export { parsePublicKey, type ParsedPublicKey } from './public-key-import.js';
 export { runtimeKeySpecs } from './runtime-key-specs.js';
 export { checkSignatureInput, maxSaltLength, type SignatureInput } from './signature-input.js';

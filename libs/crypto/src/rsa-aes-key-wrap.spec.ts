@@ -1,4 +1,11 @@
-import { createCipheriv, generateKeyPairSync, publicEncrypt, constants, randomBytes } from 'node:crypto';
+import {
+  constants,
+  createCipheriv,
+  createPublicKey,
+  generateKeyPairSync,
+  publicEncrypt,
+  randomBytes,
+} from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SecretBytes } from '#kernel';
 import { OpenSsl } from '../../../test/harness/openssl.js';
@@ -11,22 +18,14 @@ const der = (modulusLength: number) =>
     privateKeyEncoding: { type: 'pkcs8', format: 'der' },
   });
 const wrapping = der(2048);
+const publicKey = createPublicKey({ key: wrapping.publicKey, format: 'der', type: 'spki' });
 const wrappingKey = (): SecretBytes => SecretBytes.take(Buffer.from(wrapping.privateKey));
 const opened = (wrapped: Buffer, hash: 'sha1' | 'sha256' = 'sha256'): Buffer =>
   unwrapPrivateKey(wrappingKey(), hash, wrapped).expose('test');
 const secret = (bytes: Buffer): SecretBytes => SecretBytes.take(Buffer.from(bytes));
 
-const oaepUnder = (hash: 'sha1' | 'sha256', aes: Buffer): Buffer =>
-  publicEncrypt(
-    {
-      key: wrapping.publicKey,
-      format: 'der',
-      type: 'spki',
-      oaepHash: hash,
-      padding: constants.RSA_PKCS1_OAEP_PADDING,
-    },
-    aes,
-  );
+const oaepUnder = (oaepHash: 'sha1' | 'sha256', aes: Buffer): Buffer =>
+  publicEncrypt({ key: publicKey, oaepHash, padding: constants.RSA_PKCS1_OAEP_PADDING }, aes);
 const kwpUnder = (aes: Buffer, bytes: Buffer): Buffer =>
   createCipheriv('id-aes256-wrap-pad', aes, Buffer.from('a65959a6', 'hex')).update(bytes);
 

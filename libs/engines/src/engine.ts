@@ -69,8 +69,9 @@ export interface SignInput {
 
 /**
  * A crypto engine. All throw `AppError`: `unsupported_by_engine` where the device cannot, `unavailable`, with
- * `retryAfterS`, where it cannot be reached or did not answer in time. Signatures are DER for ECDSA, as made otherwise,
- * and were verified with the public key where the engine is not this process itself.
+ * `retryAfterS`, where it cannot be reached or did not answer in time, `key_state` where the device itself does not let
+ * the key be used, or no longer has it. Signatures are DER for ECDSA, as made otherwise, and were verified with the
+ * public key where the engine is not this process itself.
  */
 export interface Engine {
   /**

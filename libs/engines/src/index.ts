@@ -24,3 +24,4 @@ export { EngineSecrets } from './engine-secrets.js';
 export { countKeys, deleteEngine, findEngine, insertEngine, updateEngine } from './engine.repository.js';
 export { generateWrappingKey } from './software/wrapping-key.js';
 export { SoftwareEngine, type SoftwareEngineOptions } from './software/software.engine.js';
+export { awsKmsDriver, type AwsKmsDriverOptions } from './aws-kms/aws-kms-driver.js';
