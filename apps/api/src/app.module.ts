@@ -1,5 +1,6 @@
 import { Module, type DynamicModule, type Provider } from '@nestjs/common';
 import { KeyDocumentsController } from './kms/key-documents.controller.js';
+import { KeyLifecycleController } from './kms/key-lifecycle.controller.js';
 import { KeysController } from './kms/keys.controller.js';
 import { EnginesController } from './kms/engines.controller.js';
 import { InventoryController } from './kms/inventory.controller.js';
@@ -21,6 +22,7 @@ export class AppModule {
         SignaturesController,
         KeyDocumentsController,
         KeysController,
+        KeyLifecycleController,
         InventoryController,
         EnginesController,
         TenantsController,

@@ -33,6 +33,21 @@ const environment = z.object({
     .default('')
     .transform((value) => value.split(':').filter(Boolean))
     .pipe(z.array(z.string().regex(/^\//, 'has a path that is not absolute'))),
+  CLAVIGER_PKCS11_ENVIRONMENT: z
+    .string()
+    .default('')
+    .transform((value) => value.split(',').filter(Boolean))
+    .pipe(z.array(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'is not the name of a variable'))),
+  CLAVIGER_AWS_KMS_ENDPOINTS: z
+    .string()
+    .default('')
+    .transform((value) =>
+      value
+        .split(',')
+        .map((url) => url.trim())
+        .filter(Boolean),
+    )
+    .pipe(z.array(z.url({ protocol: /^https?$/ }))),
   CLAVIGER_SECRETS_DIR: z.string().regex(/^\//, 'is not an absolute path').optional(),
   CLAVIGER_AUDIT_CHECKPOINT_FILE: z.string().min(1).optional(),
   CLAVIGER_RATE_LIMIT: count.default(0),
@@ -68,6 +83,10 @@ export interface Config {
   readonly enginesFile: string | undefined;
   /** PKCS#11 libraries that may be loaded: absolute paths. */
   readonly pkcs11Modules: readonly string[];
+  /** What those libraries get of the environment beside a plain `PATH`. */
+  readonly pkcs11Environment: Readonly<Record<string, string>>;
+  /** Origins that AWS KMS engines may speak to beside AWS. */
+  readonly awsKmsEndpoints: readonly string[];
   /** Where secrets are found that engines refer to. */
   readonly secretReferences: SecretReferences;
   readonly auditCheckpointFile: string | undefined;
@@ -173,6 +192,10 @@ export function loadConfigFor(parts: readonly ConfigPart[], source: ConfigSource
     softwareEngines: Object.freeze([...new Set(env.CLAVIGER_SOFTWARE_ENGINES)]),
     enginesFile: env.CLAVIGER_ENGINES_FILE,
     pkcs11Modules: Object.freeze(env.CLAVIGER_PKCS11_MODULES),
+    pkcs11Environment: Object.freeze(
+      Object.fromEntries(env.CLAVIGER_PKCS11_ENVIRONMENT.map((name) => [name, source[name] ?? ''])),
+    ),
+    awsKmsEndpoints: Object.freeze(env.CLAVIGER_AWS_KMS_ENDPOINTS),
     secretReferences: new SecretReferences(source, env.CLAVIGER_SECRETS_DIR),
     auditCheckpointFile: env.CLAVIGER_AUDIT_CHECKPOINT_FILE,
     rateLimit: Object.freeze({

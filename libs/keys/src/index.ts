@@ -9,6 +9,7 @@ export { KeyCreationService, type CreateKeyInput, type ImportKeyInput } from './
 export { DELETION_WINDOW_DAYS, KeyDestructionService, type Destruction } from './key-destruction.service.js';
 export { KeyDirectory } from './key-directory.js';
 export { KeyEditingService } from './key-editing.service.js';
+export { BULK, KeyJobs, type CreateKeysInput } from './key-jobs.js';
 export { KeyLifecycleService } from './key-lifecycle.service.js';
 export { KeyListingService, type KeyPage, type KeyStats } from './key-listing.service.js';
 export { KeyMaking } from './key-making.js';

@@ -63,10 +63,8 @@ export class KeyCreationService {
    * `unavailable`.
    */
   async create(ctx: RequestContext, input: CreateKeyInput, keyId = newKeyId()): Promise<KeyView> {
-    const { algorithm, size } = chooseSpec(input.algorithm, input.size);
-    refuseNarrowed(ctx);
-    const engine = this.engines.get(ctx.tenantId, input.engineId);
-    const spec = requireSpec((await reached(engine)).keySpecs, algorithm, size);
+    const { engine, spec } = await this.#plan(ctx, input);
+    const { algorithm, size } = spec;
     const material: Material = { keyId, algorithm, size, hasPrivateKey: true, origin: 'generated' };
     const make = (): Promise<EngineKey> => engine.generate({ tenantId: ctx.tenantId, keyId }, spec);
     return this.#bringIntoBeing(ctx, input, engine, material, make);
@@ -111,6 +109,18 @@ export class KeyCreationService {
     } finally {
       parsed.pkcs8.wipe();
     }
+  }
+
+  /** Throws what `create` would throw for its input, and makes nothing. */
+  async check(ctx: RequestContext, input: CreateKeyInput): Promise<void> {
+    await this.#plan(ctx, input);
+  }
+
+  async #plan(ctx: RequestContext, input: CreateKeyInput): Promise<{ engine: Engine; spec: KeySpec }> {
+    const { algorithm, size } = chooseSpec(input.algorithm, input.size);
+    refuseNarrowed(ctx);
+    const engine = this.engines.get(ctx.tenantId, input.engineId);
+    return { engine, spec: requireSpec((await reached(engine)).keySpecs, algorithm, size) };
   }
 
   /** Before a device is troubled; the index decides in the end. */

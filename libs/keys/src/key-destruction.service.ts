@@ -49,6 +49,20 @@ export class KeyDestructionService {
     }
   }
 
+  /** The key, if it can be destroyed at once. Throws `not_found`, `stale_version`, `validation_failed`. */
+  check(ctx: RequestContext, ref: string, ifMatch?: string): Promise<KeyEntity> {
+    return this.database.transaction(
+      ctx,
+      async (tx) => {
+        await requireWindow(tx, ctx.tenantId, undefined);
+        const key = await getKey(tx, ctx, ref);
+        requireVersion(ifMatch, key.version);
+        return key;
+      },
+      { readOnly: true },
+    );
+  }
+
   /** Calls a destruction off: the key is disabled, and is enabled by who means it. Throws `not_found`, `key_state`. */
   async restore(ctx: RequestContext, ref: string, ifMatch?: string): Promise<KeyView> {
     return this.database.transaction(ctx, async (tx) => {

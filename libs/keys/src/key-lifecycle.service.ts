@@ -41,9 +41,7 @@ export class KeyLifecycleService {
     ifMatch?: string,
     keyId: string = newKeyId(),
   ): Promise<KeyView> {
-    refuseNarrowed(ctx);
-    const { key: old } = await this.directory.get(ctx, ref);
-    refuseRotation(old);
+    const old = await this.checkRotation(ctx, ref);
     const spec = findKeySpec(old.algorithm, old.size);
     if (!spec)
       throw new AppError('unsupported_by_engine', { detail: 'This kind of key cannot be generated.' });
@@ -54,6 +52,15 @@ export class KeyLifecycleService {
       make: () => engine.generate({ tenantId: ctx.tenantId, keyId }, spec),
       store: (tx, made) => this.#succeed(tx, ctx, old.keyId, { ...made, keyId }, ifMatch),
     });
+  }
+
+  /** The key, if it can be rotated now. Throws `not_found`, `key_state`, `stale_version`, `forbidden`. */
+  async checkRotation(ctx: RequestContext, ref: string, ifMatch?: string): Promise<KeyEntity> {
+    refuseNarrowed(ctx);
+    const { key } = await this.directory.get(ctx, ref);
+    requireVersion(ifMatch, key.version);
+    refuseRotation(key);
+    return key;
   }
 
   /** Stores the successor and moves the aliases to it. */

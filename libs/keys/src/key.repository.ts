@@ -109,6 +109,19 @@ export async function findKeyOrTombstone(
   return key && isVisible(ctx, key) ? key : undefined;
 }
 
+/** Which of these ids the tenant has keys or tombstones under. */
+export async function listMadeKeys(
+  tx: Transaction,
+  tenantId: string,
+  ids: readonly string[],
+): Promise<string[]> {
+  const rows = await tx.query<{ key_id: string }>(
+    'SELECT key_id FROM kms_key WHERE tenant_id = $1 AND key_id = ANY($2::text[])',
+    [tenantId, ids],
+  );
+  return rows.map((row) => row.key_id);
+}
+
 // An alias that moved while we waited for the row's lock names another key by now.
 const matches = (key: KeyEntity, reference: KeyReference): boolean =>
   reference.kind === 'alias'

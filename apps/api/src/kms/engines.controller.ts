@@ -1,5 +1,5 @@
 import { Body, Controller, Delete, Get, Headers, HttpCode, Param, Patch, Post, Res } from '@nestjs/common';
-import { ApiCreatedResponse, ApiHeader, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { EngineCatalogue, type EngineView } from '#engines';
 import type { RequestContext } from '#kernel';
@@ -11,6 +11,7 @@ import {
   type ImportKeyView,
 } from '#keys';
 import { Ctx } from '../edge/context.decorator.js';
+import { IfMatch } from '../edge/if-match.decorator.js';
 import { RequirePermission } from '../edge/permission.decorator.js';
 import { ApiProblems } from '../edge/problems.decorator.js';
 import { ChangeEngineDto } from './dto/change-engine.dto.js';
@@ -18,13 +19,6 @@ import { EngineDetailDto, EngineDto, EngineTestDto } from './dto/engine.dto.js';
 import { ImportTokenDto } from './dto/import-token.dto.js';
 import { RegisterEngineDto } from './dto/register-engine.dto.js';
 import { tagged } from './tagged.js';
-
-const IfMatch = (): MethodDecorator =>
-  ApiHeader({
-    name: 'If-Match',
-    required: false,
-    description: 'ETag of the version that this change is meant for',
-  });
 
 @ApiTags('engines')
 @Controller('api/kms/v1/engines')

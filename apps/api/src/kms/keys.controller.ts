@@ -1,16 +1,4 @@
-import {
-  Body,
-  Controller,
-  Delete,
-  Get,
-  Headers,
-  HttpCode,
-  Param,
-  Post,
-  Put,
-  Query,
-  Res,
-} from '@nestjs/common';
+import { Body, Controller, Get, Headers, HttpCode, Param, Post, Put, Query, Res } from '@nestjs/common';
 import {
   ApiAcceptedResponse,
   ApiBody,
@@ -21,23 +9,25 @@ import {
   ApiTags,
 } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
+import type { JobView } from '#jobs';
 import type { RequestContext } from '#kernel';
 import {
   KeyCreationService,
-  KeyDestructionService,
   KeyEditingService,
-  KeyLifecycleService,
+  KeyJobs,
   KeyListingService,
   KeyReadingService,
   WrappedImportService,
 } from '#keys';
-import type { Destruction, KeyPage, KeyView } from '#keys';
+import type { CreateKeyInput, KeyPage, KeyView } from '#keys';
 import { Ctx } from '../edge/context.decorator.js';
+import { IfMatch } from '../edge/if-match.decorator.js';
 import { RequirePermission } from '../edge/permission.decorator.js';
 import { ApiProblems } from '../edge/problems.decorator.js';
 import { CreateKeyDto } from './dto/create-key.dto.js';
-import { DeleteKeyQueryDto, DestructionDto } from './dto/delete-key.dto.js';
+import { CreateKeysDto } from './dto/create-keys.dto.js';
 import { ImportKeyDto } from './dto/import-key.dto.js';
+import { JobDto } from './dto/job.dto.js';
 import { KeyPageDto } from './dto/key-page.dto.js';
 import { KeyDto } from './dto/key.dto.js';
 import { ListKeysQueryDto } from './dto/list-keys.query.dto.js';
@@ -45,17 +35,12 @@ import { PatchesDto } from './dto/patches.dto.js';
 import { RenameKeyDto } from './dto/rename-key.dto.js';
 import { ReplaceTagsDto } from './dto/replace-tags.dto.js';
 import { importInput, isWrapped } from './import-input.js';
+import { JobAnswers, prefersAsync } from './job-answers.js';
 import { KeyAnswers } from './key-answers.js';
 import { handlingOf } from './patch-handling.js';
 import { ALIAS_PATCH_EXAMPLES, IMPORT_EXAMPLES, METADATA_PATCH_EXAMPLES } from './request-examples.js';
+import { RespondAsync } from './respond-async.decorator.js';
 import { tagged } from './tagged.js';
-
-const IfMatch = (): MethodDecorator =>
-  ApiHeader({
-    name: 'If-Match',
-    required: false,
-    description: 'ETag of the version that this change is meant for',
-  });
 
 @ApiTags('keys')
 @Controller('api/kms/v1/keys')
@@ -64,11 +49,11 @@ export class KeysController {
     private readonly creation: KeyCreationService,
     private readonly reading: KeyReadingService,
     private readonly editing: KeyEditingService,
-    private readonly lifecycle: KeyLifecycleService,
-    private readonly destruction: KeyDestructionService,
     private readonly wrapped: WrappedImportService,
     private readonly listing: KeyListingService,
     private readonly answers: KeyAnswers,
+    private readonly jobs: KeyJobs,
+    private readonly jobAnswers: JobAnswers,
   ) {}
 
   @Get()
@@ -82,16 +67,38 @@ export class KeysController {
 
   @Post()
   @RequirePermission('kms:keys:write', { idempotent: true })
+  @RespondAsync()
   @ApiOperation({ operationId: 'createKey', summary: 'Create a key' })
   @ApiCreatedResponse({ type: KeyDto })
   @ApiProblems(400, 409, 413, 422)
   create(
     @Ctx() ctx: RequestContext,
     @Body() body: CreateKeyDto,
+    @Headers('prefer') prefer: string | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<KeyView> {
-    const input = { ...body, engineId: body.engine_id ?? undefined };
-    return this.answers.once(ctx, reply, (keyId) => this.creation.create(ctx, input, keyId));
+  ): Promise<KeyView | JobView> {
+    const input = createInput(body);
+    return prefersAsync(prefer)
+      ? this.jobAnswers.once(ctx, reply, (jobId) => this.jobs.createKey(ctx, { input, jobId }))
+      : this.answers.once(ctx, reply, (keyId) => this.creation.create(ctx, input, keyId));
+  }
+
+  @Post('bulk')
+  @HttpCode(202)
+  @RequirePermission('kms:keys:write', { idempotent: true })
+  @ApiOperation({
+    operationId: 'createKeys',
+    summary: 'Create many keys of a kind by a job; each is tagged `bulk:` and the id of the job',
+  })
+  @ApiAcceptedResponse({ type: JobDto })
+  @ApiProblems(400, 409, 413, 422)
+  createMany(
+    @Ctx() ctx: RequestContext,
+    @Body() body: CreateKeysDto,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<JobView> {
+    const input = { ...createInput(body), count: body.count };
+    return this.jobAnswers.once(ctx, reply, (jobId) => this.jobs.createKeys(ctx, { input, jobId }));
   }
 
   @Post('import')
@@ -127,48 +134,6 @@ export class KeysController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<KeyView> {
     return tagged(reply, await this.reading.get(ctx, id));
-  }
-
-  @Delete(':id')
-  @RequirePermission('kms:keys:delete', { query: true })
-  @IfMatch()
-  @ApiOperation({
-    operationId: 'deleteKey',
-    summary: 'Destroy a key, irreversibly, at once or after days in which it can be restored',
-  })
-  @ApiOkResponse({ type: DestructionDto })
-  @ApiAcceptedResponse({
-    type: DestructionDto,
-    description:
-      'It signs no more, and is destroyed at `deletion_ts` or as soon as its engine can be reached',
-  })
-  @ApiProblems(400, 404, 409, 412)
-  async delete(
-    @Ctx() ctx: RequestContext,
-    @Param('id') id: string,
-    @Query() { pending_window_days: pendingWindowDays }: DeleteKeyQueryDto,
-    @Headers('if-match') ifMatch: string | undefined,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<Destruction> {
-    const destruction = await this.destruction.destroy(ctx, id, { ifMatch, pendingWindowDays });
-    void reply.status(destruction.status === 'deleted' ? 200 : 202);
-    return destruction;
-  }
-
-  @Post(':id/restore')
-  @HttpCode(200)
-  @RequirePermission('kms:keys:write')
-  @IfMatch()
-  @ApiOperation({ operationId: 'restoreKey', summary: 'Call a destruction off; the key is disabled then' })
-  @ApiOkResponse({ type: KeyDto })
-  @ApiProblems(400, 404, 409, 412)
-  async restore(
-    @Ctx() ctx: RequestContext,
-    @Param('id') id: string,
-    @Headers('if-match') ifMatch: string | undefined,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<KeyView> {
-    return tagged(reply, await this.destruction.restore(ctx, id, ifMatch));
   }
 
   @Put(':id/name')
@@ -250,55 +215,14 @@ export class KeysController {
       await this.editing.patchMetadata(ctx, id, patches, handlingOf(prefer, reply), ifMatch),
     );
   }
-
-  @Post(':id/enable')
-  @HttpCode(200)
-  @RequirePermission('kms:keys:write')
-  @IfMatch()
-  @ApiOperation({ operationId: 'enableKey', summary: 'Let the key sign again' })
-  @ApiOkResponse({ type: KeyDto })
-  @ApiProblems(400, 404, 412)
-  async enable(
-    @Ctx() ctx: RequestContext,
-    @Param('id') id: string,
-    @Headers('if-match') ifMatch: string | undefined,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<KeyView> {
-    return tagged(reply, await this.lifecycle.enable(ctx, id, ifMatch));
-  }
-
-  @Post(':id/disable')
-  @HttpCode(200)
-  @RequirePermission('kms:keys:write')
-  @IfMatch()
-  @ApiOperation({ operationId: 'disableKey', summary: 'Stop the key from signing; exact once answered' })
-  @ApiOkResponse({ type: KeyDto })
-  @ApiProblems(400, 404, 412)
-  async disable(
-    @Ctx() ctx: RequestContext,
-    @Param('id') id: string,
-    @Headers('if-match') ifMatch: string | undefined,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<KeyView> {
-    return tagged(reply, await this.lifecycle.disable(ctx, id, ifMatch));
-  }
-
-  @Post(':id/rotate')
-  @HttpCode(200)
-  @RequirePermission('kms:keys:write', { idempotent: true })
-  @IfMatch()
-  @ApiOperation({
-    operationId: 'rotateKey',
-    summary: 'Make a successor of the same kind, which takes over the aliases',
-  })
-  @ApiOkResponse({ type: KeyDto, description: 'The successor' })
-  @ApiProblems(400, 404, 409, 412, 422)
-  rotate(
-    @Ctx() ctx: RequestContext,
-    @Param('id') id: string,
-    @Headers('if-match') ifMatch: string | undefined,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<KeyView> {
-    return this.answers.once(ctx, reply, (keyId) => this.lifecycle.rotate(ctx, id, ifMatch, keyId));
-  }
 }
+
+/** As the service takes it: what is null was not given. */
+const createInput = ({ name, tags, metadata, algorithm, size, engine_id }: CreateKeyDto): CreateKeyInput => ({
+  name,
+  algorithm,
+  tags: tags ?? undefined,
+  metadata: metadata ?? undefined,
+  size: size ?? undefined,
+  engineId: engine_id ?? undefined,
+});
