@@ -4,6 +4,7 @@ import { Audit1763700002000 } from './1763700002000-audit.js';
 import { KeyMatches1763700003000 } from './1763700003000-key-matches.js';
 import { KeyCounts1763700004000 } from './1763700004000-key-counts.js';
 import { AuditAppendByTenant1763700010000 } from './1763700010000-audit-append-by-tenant.js';
+import { Jobs1763700020000 } from './1763700020000-jobs.js';
 
 /** Every migration, oldest first. A new one is added at the end; a merged one is never edited. */
 export const MIGRATIONS = [
@@ -13,4 +14,5 @@ export const MIGRATIONS = [
   KeyMatches1763700003000,
   KeyCounts1763700004000,
   AuditAppendByTenant1763700010000,
+  Jobs1763700020000,
 ] as const;

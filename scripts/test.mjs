@@ -26,14 +26,23 @@ const found = async (command, ...args) => (await run(command, ...args)).ok;
 /** A step that counts as one. */
 const single = (result) => ({ ...result, passed: result.ok ? 1 : 0, failed: result.ok ? 0 : 1, skipped: 0 });
 
-/** The tests make and check keys and signatures with the openssl command line. */
+/** The tests make and check keys and signatures with the openssl command line, and lose a Redis of their own. */
+const TOOLS = [
+  ['openssl', 'version'],
+  ['redis-server', '--version'],
+];
+
 async function tools() {
-  if (await found('openssl', 'version')) return single(await run('openssl', 'version'));
-  const install = 'apt-get update && apt-get install -y --no-install-recommends openssl';
+  const missing = [];
+  for (const [name, option] of TOOLS) if (!(await found(name, option))) missing.push(name);
+  if (missing.length === 0) return single(await run(...TOOLS[0]));
+  const names = missing.join(' ');
+  const install = `apt-get update && apt-get install -y --no-install-recommends ${names}`;
   if (process.getuid?.() === 0 && existsSync('/etc/debian_version')) {
     return single(await runStep('sh', ['-c', install], { DEBIAN_FRONTEND: 'noninteractive' }));
   }
-  return single({ ok: false, seconds: 0, output: `the tests need openssl; as root: ${install}` });
+  const output = `the tests need ${missing.join(' and ')}; as root: ${install}`;
+  return single({ ok: false, seconds: 0, output });
 }
 
 /** The compose file, where there is something that reads it. */
