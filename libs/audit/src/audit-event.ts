@@ -14,6 +14,7 @@ export type AuditAction =
   | 'kms.key.destroy'
   | 'kms.key.sign'
   | 'kms.key.csr'
+  | 'kms.job.cancel'
   | 'platform.tenant.create'
   | 'platform.tenant.suspend'
   | 'platform.tenant.resume'
