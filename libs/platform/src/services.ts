@@ -1,10 +1,11 @@
-import type { Provider } from '@nestjs/common';
+import { hostname } from 'node:os';
 import { AuditLog, CheckpointKey, Checkpointer } from '#audit';
 import type { Config } from '#config';
 import type { RootRing } from '#crypto';
 import type { Database } from '#database';
 import { EngineCatalogue, EngineRegistry, SoftwareEngine } from '#engines';
-import type { Authenticator } from '#identity';
+import { JobQueue, JobService, JobStore, JobWatch, JobWorker, type JobKind, type QueueBackend } from '#jobs';
+import { newRequestId } from '#kernel';
 import {
   CsrService,
   KeyCreationService,
@@ -19,19 +20,21 @@ import {
 } from '#keys';
 import type { Logger, Metrics } from '#observability';
 import { AuditQueryService, RootKeys, TenantDirectory, TenantKeys, TenantService } from '#tenants';
-import { RateLimits } from './edge/rate-limits.js';
 
 const LAST_USE_INTERVAL_MS = 30_000;
 
-/** Everything an API process is made of, and how it ends. */
+/** What a process of the platform is made of, whatever it serves, and how it ends. */
 export interface Services {
-  /** What controllers ask for by class. */
-  readonly providers: readonly Provider[];
-  readonly authenticator: Authenticator;
+  /** What those who serve ask for, each by its class. */
+  readonly parts: readonly object[];
   readonly tenants: TenantDirectory;
   readonly audit: AuditLog;
-  readonly limits: RateLimits;
   readonly metrics: Metrics;
+  readonly jobQueue: JobQueue;
+  /** Where jobs begin. */
+  readonly jobStore: JobStore;
+  /** Makes this process run jobs, once it is started; whoever starts it closes it, before the services. */
+  readonly jobWorker: JobWorker;
   /** Writes what is still to be written and lets go of the database. */
   close(): Promise<void>;
 }
@@ -39,15 +42,18 @@ export interface Services {
 export interface ServiceInputs {
   readonly config: Config;
   readonly database: Database;
+  /** URL of `database`, as the application role. */
+  readonly databaseUrl: string;
   readonly root: RootRing;
-  readonly authenticator: Authenticator;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** Kinds of jobs beside those that the planes have. */
+  readonly jobKinds?: readonly JobKind[];
 }
 
 /** The composition root: which part is made of which. */
 export async function composeServices(inputs: ServiceInputs): Promise<Services> {
-  const { config, database, root, authenticator, logger, metrics } = inputs;
+  const { config, database, root, logger, metrics } = inputs;
   const audit = new AuditLog(database);
   await new RootKeys(database, root, audit).register();
   const tenantKeys = new TenantKeys(database, root);
@@ -65,11 +71,12 @@ export async function composeServices(inputs: ServiceInputs): Promise<Services> 
     },
   });
   checkpointer.start();
+  const jobs = composeJobs(inputs, audit, tenantKeys);
   const flushLastUse = (): Promise<void> =>
     lastUse.flush().catch((error: unknown) => logger.warn({ err: error }, 'last use not written'));
   const timer = setInterval(() => void flushLastUse(), LAST_USE_INTERVAL_MS).unref();
   return {
-    providers: provide(
+    parts: [
       database,
       metrics,
       tenants,
@@ -84,14 +91,20 @@ export async function composeServices(inputs: ServiceInputs): Promise<Services> 
       new EngineCatalogue(engines),
       new TenantService(database, root, audit),
       new AuditQueryService(database, tenantKeys),
-    ),
-    authenticator,
+      jobs.jobQueue,
+      new JobWatch(database),
+      jobs.service,
+    ],
     tenants,
     audit,
     metrics,
-    limits: new RateLimits(config.rateLimit),
+    jobQueue: jobs.jobQueue,
+    jobStore: jobs.jobStore,
+    // A kind of job of a plane is registered here.
+    jobWorker: composeJobWorker(inputs, jobs.jobQueue, []),
     close: async () => {
       clearInterval(timer);
+      await jobs.jobQueue.close();
       await audit.close();
       await checkpointer.close();
       await flushLastUse();
@@ -100,5 +113,44 @@ export async function composeServices(inputs: ServiceInputs): Promise<Services> 
   };
 }
 
-const provide = (...values: object[]): Provider[] =>
-  values.map((useValue) => ({ provide: useValue.constructor as never, useValue }));
+interface Jobs extends Pick<Services, 'jobQueue' | 'jobStore'> {
+  readonly service: JobService;
+}
+
+const backendOf = ({ config, databaseUrl }: ServiceInputs): QueueBackend => ({
+  redisUrl: config.jobs.redisUrl,
+  databaseUrl,
+});
+
+/** What asks for jobs and tells of them: made before the services that enqueue, and without what runs them. */
+function composeJobs(inputs: ServiceInputs, audit: AuditLog, tenantKeys: TenantKeys): Jobs {
+  const jobQueue = new JobQueue(backendOf(inputs), inputs.logger);
+  return {
+    jobQueue,
+    jobStore: new JobStore(jobQueue),
+    service: new JobService(inputs.database, {
+      bookmarkKeyOf: async (tenantId) => (await tenantKeys.of(tenantId)).bookmark,
+      recordCancel: (tx, ctx, { job_id, kind }) =>
+        audit.appendIn(tx, ctx, ctx.tenantId, {
+          action: 'kms.job.cancel',
+          outcome: 'success',
+          detail: { job_id, kind },
+        }),
+    }),
+  };
+}
+
+/** What runs jobs. `kinds` are those of the planes, and stand on services. */
+function composeJobWorker(inputs: ServiceInputs, queue: JobQueue, kinds: readonly JobKind[]): JobWorker {
+  const { config, database, logger, metrics, jobKinds = [] } = inputs;
+  return new JobWorker({
+    database,
+    backend: backendOf(inputs),
+    queue,
+    kinds: [...kinds, ...jobKinds],
+    owner: `${hostname()}/${process.pid}/${newRequestId()}`,
+    concurrency: config.jobs.concurrency,
+    logger,
+    metrics,
+  });
+}
