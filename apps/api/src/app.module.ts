@@ -1,4 +1,5 @@
 import { Module, type DynamicModule, type Provider } from '@nestjs/common';
+import { JobsController } from './kms/jobs.controller.js';
 import { KeyDocumentsController } from './kms/key-documents.controller.js';
 import { KeysController } from './kms/keys.controller.js';
 import { InventoryController } from './kms/inventory.controller.js';
@@ -9,7 +10,7 @@ import { ErrorPagesController } from './system/error-pages.controller.js';
 import { HealthController } from './system/health.controller.js';
 import { MetricsController } from './system/metrics.controller.js';
 
-/** The HTTP surface. Its services are composed in services.ts and handed in, each under its own class. */
+/** The HTTP surface. Its services are composed by #platform and handed in, each under its own class. */
 @Module({})
 export class AppModule {
   static of(services: readonly Provider[], options: { metricsOnMainPort: boolean }): DynamicModule {
@@ -21,6 +22,7 @@ export class AppModule {
         KeyDocumentsController,
         KeysController,
         InventoryController,
+        JobsController,
         TenantsController,
         AuditController,
         HealthController,
