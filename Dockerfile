@@ -1,4 +1,4 @@
-# The API and the operator's tool `claviger`, for use with a PostgreSQL of your own (docs/CONFIGURATION.md).
+# The API, the worker and the operator's tool `claviger`, for use with a PostgreSQL of your own (docs/CONFIGURATION.md).
 
 FROM node:24-bookworm-slim AS build
 WORKDIR /app

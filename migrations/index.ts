@@ -4,6 +4,7 @@ import { Audit1763700002000 } from './1763700002000-audit.js';
 import { KeyMatches1763700003000 } from './1763700003000-key-matches.js';
 import { KeyCounts1763700004000 } from './1763700004000-key-counts.js';
 import { AuditAppendByTenant1763700010000 } from './1763700010000-audit-append-by-tenant.js';
+import { Jobs1763700020000 } from './1763700020000-jobs.js';
 import { IdempotencyKeys1763700025000 } from './1763700025000-idempotency-keys.js';
 import { Engines1763700030000 } from './1763700030000-engines.js';
 import { ImportTokens1763700035000 } from './1763700035000-import-tokens.js';
@@ -16,6 +17,7 @@ export const MIGRATIONS = [
   KeyMatches1763700003000,
   KeyCounts1763700004000,
   AuditAppendByTenant1763700010000,
+  Jobs1763700020000,
   IdempotencyKeys1763700025000,
   Engines1763700030000,
   ImportTokens1763700035000,

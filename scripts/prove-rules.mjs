@@ -15,7 +15,9 @@ const config = join(root, '.dependency-cruiser.cjs');
 const rules = createRequire(import.meta.url)(config).forbidden.map((rule) => rule.name);
 
 const LIBS =
-  'kernel config observability crypto database engines identity audit tenants keys idempotency'.split(' ');
+  'kernel config observability crypto database jobs engines identity audit tenants keys idempotency platform'.split(
+    ' ',
+  );
 
 /** File → what it imports. Nothing here may be reported. */
 const ALLOWED = {
@@ -26,6 +28,8 @@ const ALLOWED = {
   'libs/keys/src/signing.service.ts': ['#tenants', '#audit', '#engines', '#database', '#crypto', '#kernel'],
   'libs/keys/src/signing.service.spec.ts': ['./signing.service.js', 'vitest', 'node:crypto'],
   'libs/tenants/src/tenant.service.ts': ['#audit', '#config'],
+  'libs/jobs/src/job-queue.ts': ['bullmq', '#database'],
+  'libs/platform/src/services.ts': ['#keys', '#jobs', '#tenants'],
   'apps/api/src/main.ts': ['#keys', '#identity', '@nestjs/common'],
   'migrations/0001.ts': ['typeorm'],
 };
@@ -37,12 +41,14 @@ const FORBIDDEN = {
   'layers-observability': ['libs/observability/src/a.ts', '#config'],
   'layers-crypto': ['libs/crypto/src/a.ts', '#engines'],
   'layers-database': ['libs/database/src/a.ts', '#tenants'],
+  'layers-jobs': ['libs/jobs/src/a.ts', '#audit'],
   'layers-engines': ['libs/engines/src/a.ts', '#keys'],
   'layers-identity': ['libs/identity/src/a.ts', '#tenants'],
   'layers-audit': ['libs/audit/src/a.ts', '#tenants'],
   'layers-tenants': ['libs/tenants/src/a.ts', '#keys'],
   'layers-keys': ['libs/keys/src/a.ts', '#identity'],
   'layers-idempotency': ['libs/idempotency/src/a.ts', '#keys'],
+  'layers-platform': ['libs/platform/src/a.ts', '#common'],
   'lib-unknown-to-the-house': ['libs/common/src/index.ts', '#kernel'],
   'lib-by-its-name': ['libs/keys/src/b.ts', '../../audit/src/index.js'],
   'no-app-below': ['libs/keys/src/c.ts', '../../../apps/api/src/main.js'],
@@ -52,6 +58,7 @@ const FORBIDDEN = {
   'no-test-in-product': ['libs/keys/src/d.ts', './signing.service.spec.js'],
   'crypto-has-one-home': ['libs/keys/src/e.ts', 'node:crypto'],
   'database-has-one-home': ['libs/keys/src/f.service.ts', 'typeorm'],
+  'queue-has-one-home': ['libs/keys/src/k.ts', 'bullmq'],
   'http-has-one-home': ['libs/keys/src/g.ts', '@nestjs/common'],
   'declared-dependencies-only': ['libs/keys/src/h.ts', 'undeclared'],
   'no-development-dependency-in-product': ['libs/keys/src/i.ts', 'vitest'],
@@ -75,13 +82,13 @@ function writeTree(folder) {
     writeFileSync(join(folder, path), text);
   };
   const imports = { '#*': './libs/*/src/index.ts' };
-  const dependencies = { typeorm: '1', '@nestjs/common': '1' };
+  const dependencies = { typeorm: '1', bullmq: '1', '@nestjs/common': '1' };
   write(
     'package.json',
     JSON.stringify({ type: 'module', imports, dependencies, devDependencies: { vitest: '1' } }),
   );
   write('tsconfig.json', '{}');
-  for (const name of ['typeorm', '@nestjs/common', 'vitest', 'undeclared']) {
+  for (const name of ['typeorm', 'bullmq', '@nestjs/common', 'vitest', 'undeclared']) {
     write(`node_modules/${name}/package.json`, JSON.stringify({ name, version: '1.0.0', main: 'index.js' }));
     write(`node_modules/${name}/index.js`, '');
   }

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createDataSource } from '#database';
-import { ENTITIES } from '../../apps/api/src/storage.js';
+import { ENTITIES } from '#platform';
 import { createTestDatabase, type TestDatabase } from '../harness/postgres.js';
 
 interface ColumnRow {

@@ -10,9 +10,10 @@ import { PERMISSIONS, type Clock, type RequestContext } from '#kernel';
 import { Metrics, createLogger } from '#observability';
 import { TenantService } from '#tenants';
 import { AuditLog } from '#audit';
+import type { JobKind } from '#jobs';
+import { ENTITIES } from '#platform';
+import { composeApi, type ApiServices } from '../../apps/api/src/api-services.js';
 import { createHttpApp } from '../../apps/api/src/http-app.js';
-import { composeServices, type Services } from '../../apps/api/src/services.js';
-import { ENTITIES } from '../../apps/api/src/storage.js';
 import { createTestDatabase, type TestDatabase } from './postgres.js';
 
 export interface TestAppOptions {
@@ -22,6 +23,8 @@ export interface TestAppOptions {
   /** What registered engines are made by. */
   readonly drivers?: readonly EngineDriver[];
   readonly clock?: Clock;
+  /** Makes the process run jobs, of these kinds. */
+  readonly jobKinds?: readonly JobKind[];
 }
 
 /** What the processes of one installation share: database, root keys, development issuer. */
@@ -84,7 +87,7 @@ export class TestApp {
     readonly url: string,
     readonly config: Config,
     readonly installation: Installation,
-    readonly services: Services,
+    readonly services: ApiServices,
     readonly database: Database,
     /** Every line logged. */
     readonly logs: string[],
@@ -117,21 +120,30 @@ export class TestApp {
       config.issuers.length > 0 ? {} : { development: installation.issuer },
     );
     const authenticator = new Authenticator(registry);
-    const services = await composeServices({
-      config,
-      database,
-      root: installation.root,
+    const { root } = installation;
+    const { jobKinds } = options;
+    const databaseUrl = installation.database.appUrl;
+    const services = await composeApi(
+      {
+        config,
+        database,
+        databaseUrl,
+        root,
+        logger,
+        metrics,
+        jobKinds,
+        drivers: options.drivers ?? [],
+        clock: options.clock,
+      },
       authenticator,
-      logger,
-      metrics,
-      drivers: options.drivers ?? [],
-      clock: options.clock,
-    });
+    );
+    if (jobKinds) await services.jobWorker.start();
     const app = await createHttpApp(config, services, logger);
     await app.listen(0, '127.0.0.1');
     const { port } = app.getHttpServer().address() as { port: number };
     return new TestApp(`http://127.0.0.1:${port}`, config, installation, services, database, logs, [
       () => app.close(),
+      () => (jobKinds ? services.jobWorker.close(0) : Promise.resolve()),
       () => services.close(),
     ]);
   }

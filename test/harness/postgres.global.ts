@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import pg from 'pg';
 import type { TestProject } from 'vitest/node';
 import { EmbeddedPostgres, migrate } from '#database';
+import { migrateQueue } from '#jobs';
 import { roomyPlace } from './roomy-place.js';
 
 const PREFIX = 'claviger-test-';
@@ -37,7 +38,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   try {
     const { ownerUrl, appUrl } = server;
     const adminUrl = adminUrlOf(dataDir, ownerUrl);
-    await migrate(ownerUrl);
+    await migrate(ownerUrl, migrateQueue);
     await makeTemplate(adminUrl);
     project.provide('postgres', { adminUrl, ownerUrl, appUrl });
   } catch (error) {

@@ -1,4 +1,5 @@
 import { Module, type DynamicModule, type Provider } from '@nestjs/common';
+import { JobsController } from './kms/jobs.controller.js';
 import { KeyDocumentsController } from './kms/key-documents.controller.js';
 import { KeyLifecycleController } from './kms/key-lifecycle.controller.js';
 import { KeysController } from './kms/keys.controller.js';
@@ -11,7 +12,7 @@ import { ErrorPagesController } from './system/error-pages.controller.js';
 import { HealthController } from './system/health.controller.js';
 import { MetricsController } from './system/metrics.controller.js';
 
-/** The HTTP surface. Its services are composed in services.ts and handed in, each under its own class. */
+/** The HTTP surface. Its services are composed by #platform and handed in, each under its own class. */
 @Module({})
 export class AppModule {
   static of(services: readonly Provider[], options: { metricsOnMainPort: boolean }): DynamicModule {
@@ -25,6 +26,7 @@ export class AppModule {
         KeyLifecycleController,
         InventoryController,
         EnginesController,
+        JobsController,
         TenantsController,
         AuditController,
         HealthController,

@@ -6,6 +6,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance } from 'fastify';
 import type { Config } from '#config';
 import type { Logger } from '#observability';
+import type { ApiServices } from './api-services.js';
 import { AppModule } from './app.module.js';
 import { guardRoutes } from './edge/access-hook.js';
 import { createFastifyAdapter } from './edge/fastify-adapter.js';
@@ -13,12 +14,11 @@ import { ProblemFilter } from './edge/problem.filter.js';
 import { Refusals } from './edge/refusals.js';
 import { createValidationPipe } from './edge/validation.pipe.js';
 import { buildOpenApi } from './openapi.js';
-import type { Services } from './services.js';
 
 /** The HTTP application, ready to listen. `surround` may put its module into another, which has routes of its own. */
 export async function createHttpApp(
   config: Config,
-  services: Services,
+  services: ApiServices,
   logger: Logger,
   surround: (api: DynamicModule) => DynamicModule = (api) => api,
 ): Promise<NestFastifyApplication> {

@@ -29,6 +29,7 @@ export function buildOpenApi(app: INestApplication): OpenAPIObject {
     .setDescription(DESCRIPTION)
     .addTag('keys', 'Create, import, find, describe and end keys')
     .addTag('signatures', 'Sign and verify')
+    .addTag('jobs', 'Long work: how far it is, and how it ended')
     .addTag('platform', 'Tenants and the audit log')
     .addTag('system', 'What load balancers and schedulers ask')
     .addBearerAuth({ type: 'http', scheme: 'bearer', bearerFormat: 'JWT' })

@@ -75,7 +75,9 @@ export async function openDatabase(config: Config, context: CommandContext): Pro
   if (embeddedOwnerUrl === undefined) {
     throw new AppError('unavailable', { detail: 'The schema is not up to date; run `claviger migrate`.' });
   }
-  const applied = await migrate(embeddedOwnerUrl);
+  // Loaded where it is needed only: it takes a while, and most commands find everything migrated.
+  const { migrateQueue } = await import('#jobs');
+  const applied = await migrate(embeddedOwnerUrl, migrateQueue);
   if (applied.length > 0) context.note(`migrated the database: ${applied.join(', ')}`);
   return database;
 }

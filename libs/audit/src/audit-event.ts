@@ -21,6 +21,7 @@ export type AuditAction =
   | 'kms.engine.change'
   | 'kms.engine.remove'
   | 'kms.engine.test'
+  | 'kms.job.cancel'
   | 'platform.tenant.create'
   | 'platform.tenant.change'
   | 'platform.tenant.suspend'

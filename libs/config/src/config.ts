@@ -19,6 +19,9 @@ const environment = z.object({
   DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
   CLAVIGER_MIGRATION_DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
   CLAVIGER_DATABASE_POOL: z.coerce.number().int().min(2).max(200).default(10),
+  REDIS_URL: z.url({ protocol: /^rediss?$/ }).optional(),
+  CLAVIGER_JOBS: z.enum(['embedded', 'external']).optional(),
+  CLAVIGER_JOBS_CONCURRENCY: z.coerce.number().int().min(1).max(100).default(4),
   CLAVIGER_ROOT_KEY_FILE: z.string().min(1).optional(),
   CLAVIGER_ISSUERS: z.string().optional(),
   CLAVIGER_ISSUERS_FILE: z.string().min(1).optional(),
@@ -72,6 +75,14 @@ export interface Config {
     /** The owner, for migrations. */
     readonly migrationUrl: string | undefined;
     readonly poolSize: number;
+  };
+  readonly jobs: {
+    /** A Redis that dispatches them, credentials included; absent: the PostgreSQL does. */
+    readonly redisUrl: string | undefined;
+    /** Whether API processes run them; if not, workers do. */
+    readonly embedded: boolean;
+    /** How many a process runs at a time. */
+    readonly concurrency: number;
   };
   /** Absolute path of the root key ring. */
   readonly rootKeyFile: string;
@@ -186,6 +197,12 @@ export function loadConfigFor(parts: readonly ConfigPart[], source: ConfigSource
       url: env.DATABASE_URL,
       migrationUrl: env.CLAVIGER_MIGRATION_DATABASE_URL,
       poolSize: env.CLAVIGER_DATABASE_POOL,
+    }),
+    jobs: Object.freeze({
+      redisUrl: env.REDIS_URL,
+      embedded:
+        (env.CLAVIGER_JOBS ?? (env.NODE_ENV === 'production' ? 'external' : 'embedded')) === 'embedded',
+      concurrency: env.CLAVIGER_JOBS_CONCURRENCY,
     }),
     rootKeyFile: resolve(env.CLAVIGER_ROOT_KEY_FILE ?? `${dataDir}/root.key`),
     issuers,

@@ -66,3 +66,24 @@ describe('loadConfig', () => {
     expect(problemsOf(() => loadConfig(PRODUCTION))).toHaveLength(3);
   });
 });
+
+describe('the jobs', () => {
+  it.each([
+    [{}, true],
+    [{ REDIS_URL: 'redis://localhost' }, true],
+    [{ CLAVIGER_JOBS: 'external' }, false],
+    [PRODUCTION, false],
+    [{ ...PRODUCTION, CLAVIGER_JOBS: 'embedded' }, true],
+  ])('are run by the API itself with %j: %s', (env, embedded) => {
+    expect(loadConfigFor([], env).jobs.embedded).toBe(embedded);
+  });
+
+  it.each(['http://user:hunter2@redis', 'redis', 'hunter2'])(
+    'refuse %j for a Redis, without repeating it',
+    (url) => {
+      const [problem = ''] = problemsOf(() => loadConfigFor([], { REDIS_URL: url }));
+      expect(problem).toMatch(/^REDIS_URL: /);
+      expect(problem).not.toContain('hunter2');
+    },
+  );
+});

@@ -3,7 +3,7 @@ export { DatabaseSession } from './database-session.js';
 export { Database, type TransactionOptions } from './database.js';
 export { EmbeddedPostgres } from './embedded/embedded-postgres.js';
 export type { EmbeddedServerOptions } from './embedded/embedded-server.js';
-export { migrate } from './migrate.js';
+export { migrate, type FurtherMigration, type OwnerConnection } from './migrate.js';
 export { isStatementTimeout, isUniqueViolation, pgCode, translatePgError } from './pg-errors.js';
 export { applicationRoleProblems } from './role-check.js';
 export type { SqlQuery } from './sql-query.js';

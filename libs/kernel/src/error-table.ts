@@ -150,6 +150,12 @@ export const ERROR_TABLE = Object.freeze(
       'info',
       'An earlier request with the same `Idempotency-Key` is still under way. Send the same request again after `Retry-After` seconds: it gets the answer of the earlier one.',
     ),
+    job_state: row(
+      409,
+      'Job has finished',
+      'info',
+      'The job has finished, so that it cannot be cancelled any more. Its state says how it ended.',
+    ),
     tenant_exists: row(409, 'Tenant already exists', 'info', 'A tenant of that id exists already.'),
     stale_version: row(
       412,
@@ -191,7 +197,7 @@ export const ERROR_TABLE = Object.freeze(
       429,
       'Too many requests',
       'warn',
-      'The request rate is over the limit, or too much slow work of this tenant (imports, RSA keys) is waiting already. Wait for `Retry-After` seconds.',
+      'The request rate is over the limit, or too much slow work of this tenant (imports, RSA keys, jobs, event streams) is waiting already. Wait for `Retry-After` seconds.',
     ),
     headers_too_large: row(431, 'Headers too large', 'info', 'The request headers exceed the limit.'),
     internal: row(

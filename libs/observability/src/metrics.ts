@@ -1,4 +1,13 @@
-import { Counter, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
+import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
+
+/** Unfinished jobs of a kind and state. */
+interface JobNumbers {
+  readonly kind: string;
+  readonly state: string;
+  readonly count: number;
+  /** Age of the oldest, in seconds. */
+  readonly oldest_s: number;
+}
 
 /** Prometheus metrics of a process. No label ever names a tenant, a key or a caller. */
 export class Metrics {
@@ -25,6 +34,27 @@ export class Metrics {
     registers: [this.#registry],
   });
 
+  /** `outcome`: how the job ended, or `retried`, `returned` (continued elsewhere) or `lost` (to another attempt). */
+  readonly jobAttempts = new Counter({
+    name: 'claviger_job_attempts_total',
+    help: 'Attempts at jobs in this process, by kind and outcome.',
+    labelNames: ['kind', 'outcome'] as const,
+    registers: [this.#registry],
+  });
+
+  readonly #jobs = new Gauge({
+    name: 'claviger_jobs_unfinished',
+    help: 'Jobs of the installation that have not finished, by kind and state; in processes that run jobs.',
+    labelNames: ['kind', 'state'] as const,
+    registers: [this.#registry],
+  });
+
+  readonly #oldestQueued = new Gauge({
+    name: 'claviger_jobs_oldest_queued_seconds',
+    help: 'Age of the oldest queued job of the installation, 0 where none is; in processes that run jobs.',
+    registers: [this.#registry],
+  });
+
   /** By method, route and status, so that labels are hashed once and not for each request. */
   readonly #requestsOf = new Map<string, Histogram.Internal<'method' | 'route' | 'status'>>();
 
@@ -38,6 +68,14 @@ export class Metrics {
     let observer = this.#requestsOf.get(name);
     if (!observer) this.#requestsOf.set(name, (observer = this.#requests.labels({ method, route, status })));
     observer.observe(seconds);
+  }
+
+  /** Takes the numbers of unfinished jobs; those of before are forgotten. */
+  setJobs(census: readonly JobNumbers[]): void {
+    this.#jobs.reset();
+    for (const { kind, state, count } of census) this.#jobs.set({ kind, state }, count);
+    const ages = census.filter(({ state }) => state === 'queued').map((row) => row.oldest_s);
+    this.#oldestQueued.set(Math.max(0, ...ages));
   }
 
   /** The exposition format's media type. */

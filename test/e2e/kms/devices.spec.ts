@@ -18,7 +18,11 @@ const IMPORT = { name: 'from elsewhere', engine_id: 'device' };
 /** A device as an operator has it: what makes its engine, and what registers it. */
 interface Backend {
   readonly driver: EngineDriver;
-  readonly registration: { readonly type: string; readonly config: object; readonly secrets: Record<string, string> };
+  readonly registration: {
+    readonly type: string;
+    readonly config: object;
+    readonly secrets: Record<string, string>;
+  };
   /** What must be found nowhere. */
   readonly secret: string;
   stop(): Promise<void>;
@@ -171,7 +175,12 @@ describe.each<[string, () => Promise<Backend>]>([
     );
     const holds = ([algorithm, size]: readonly [string, number]): boolean =>
       engine.body.supported_key_types.some(({ type, sizes }) => type === algorithm && sizes.includes(size));
-    const others = ([['ML_DSA', 44], ['ECDSA', 224]] as const).filter((kind) => !holds(kind));
+    const others = (
+      [
+        ['ML_DSA', 44],
+        ['ECDSA', 224],
+      ] as const
+    ).filter((kind) => !holds(kind));
     expect(others.length).toBeGreaterThan(0);
     for (const [algorithm, size] of others) {
       const body = { name: 'x', engine_id: 'device', algorithm, size };

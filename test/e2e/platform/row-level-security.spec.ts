@@ -73,6 +73,7 @@ describe('the application role', () => {
       'audit_signed',
       'idempotency_key',
       'import_token',
+      'job',
       'key_alias',
       'key_count',
       'key_handle',
@@ -275,6 +276,56 @@ describe('the application role', () => {
       const refusal = await inTransaction('acme', () => refusalOf(client, statement));
       expect([statement, refusal]).not.toEqual([statement, undefined]);
     }
+  });
+
+  it('runs jobs and neither removes one nor says anew who asked for what', async () => {
+    for (const statement of [
+      'DELETE FROM job',
+      `UPDATE job SET input = '{}'`,
+      `UPDATE job SET principal = '{}'`,
+      `UPDATE job SET kind = 'another'`,
+      `UPDATE job SET progress_total = 9`,
+      `UPDATE job SET created_ts = now()`,
+      `INSERT INTO job (tenant_id, job_id, kind, progress_total, input, principal, request_id, dispatch_ts, state)
+       VALUES ('acme', 'job-1', 'k', 1, '1', '{}', 'r', now(), 'succeeded')`,
+    ]) {
+      const refusal = await inTransaction('acme', () => refusalOf(client, statement));
+      expect([statement, refusal]).toEqual([statement, REFUSED]);
+    }
+  });
+
+  it('sees as the system role which jobs there are, and nothing of what they are about', async () => {
+    const asSystem = (statement: string): Promise<string | undefined> =>
+      inTransaction(undefined, async () => {
+        await client.query('SET LOCAL ROLE claviger_system');
+        return refusalOf(client, statement);
+      });
+    expect(await asSystem('SELECT tenant_id, job_id, kind, state FROM job')).toBeUndefined();
+    for (const statement of [
+      'SELECT input FROM job',
+      'SELECT result FROM job',
+      'SELECT principal FROM job',
+      'SELECT error_detail FROM job',
+      `UPDATE job SET state = 'cancelled'`,
+      'UPDATE job SET due_ts = now()',
+      'DELETE FROM job',
+    ])
+      expect([statement, await asSystem(statement)]).toEqual([statement, REFUSED]);
+  });
+
+  it('makes and drops nothing in the schema of the job queue', async () => {
+    expect(await refusalOf(client, 'SELECT 1 FROM bullmq.job')).toBeUndefined();
+    for (const statement of [
+      'CREATE TABLE bullmq.mine (a int)',
+      'CREATE SEQUENCE bullmq.mine',
+      'CREATE TEMP TABLE mine (a int)',
+      'DROP TABLE bullmq.job CASCADE',
+      'TRUNCATE bullmq.job',
+      'ALTER TABLE bullmq.job ADD COLUMN mine int',
+      'DELETE FROM bullmq.migration',
+      'UPDATE bullmq.migration SET version = 0',
+    ])
+      expect([statement, await refusalOf(client, statement)]).toEqual([statement, REFUSED]);
   });
 
   it('reaches no key of any tenant as the system role, which it may take for the platform’s jobs', async () => {

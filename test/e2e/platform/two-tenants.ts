@@ -1,4 +1,4 @@
-import { TestApp, type TestAppOptions } from '../../harness/app.js';
+import { TestApp, operator, type TestAppOptions } from '../../harness/app.js';
 
 /** Two tenants that have a row in every table there is. */
 export async function startWithTwoTenants(options: TestAppOptions = {}): Promise<TestApp> {
@@ -29,6 +29,10 @@ export async function startWithTwoTenants(options: TestAppOptions = {}): Promise
         [tenant],
       );
     });
+    const ctx = { ...operator, tenantId: tenant };
+    await app.database.transaction(ctx, (tx) =>
+      app.services.jobStore.enqueue(tx, ctx, { kind: 'test.of-nobody', input: { owner: tenant } }),
+    );
   }
   return app;
 }

@@ -1,4 +1,7 @@
+import { ApiProperty } from '@nestjs/swagger';
+
 export class HealthDto {
-  /** @example ok */
-  status: string;
+  /** `degraded`: everything is served, but jobs are late. */
+  @ApiProperty({ enum: ['ok', 'degraded'], example: 'ok' })
+  status: 'ok' | 'degraded';
 }

@@ -1,5 +1,6 @@
 import { ConfigError, loadConfigFor, type Config } from '#config';
 import { migrate } from '#database';
+import { migrateQueue } from '#jobs';
 import type { CommandContext, CommandResult } from '../command.js';
 import { openEmbedded } from '../database-connection.js';
 
@@ -15,7 +16,7 @@ async function ownerUrlOf(config: Config, context: CommandContext): Promise<stri
 /** Brings the schema up to date, also beside running processes. */
 export async function migrateDatabase(context: CommandContext): Promise<CommandResult> {
   const config = loadConfigFor([], context.env);
-  const applied = await migrate(await ownerUrlOf(config, context));
+  const applied = await migrate(await ownerUrlOf(config, context), migrateQueue);
   const text = applied.length > 0 ? applied.join('\n') : 'up to date';
   return { json: { applied }, text: `${text}\n` };
 }

@@ -1,6 +1,7 @@
 import type { Config } from '#config';
 import { AppError } from '#kernel';
 import { Database, EmbeddedPostgres, applicationRoleProblems, createDataSource, migrate } from '#database';
+import { migrateQueue } from '#jobs';
 import { KeyEntity } from '#keys';
 import type { Logger } from '#observability';
 import { TenantEntity, TenantKekEntity } from '#tenants';
@@ -8,6 +9,8 @@ import { TenantEntity, TenantKekEntity } from '#tenants';
 /** An open database and how to let it go. */
 export interface Storage {
   readonly database: Database;
+  /** URL of the database, as the application role. */
+  readonly url: string;
   /** Ends the embedded server, if there is one. The database is closed before. */
   stop(): Promise<void>;
 }
@@ -21,7 +24,10 @@ export const ENTITIES = [KeyEntity, TenantEntity, TenantKekEntity];
 export async function openStorage(
   config: Config,
   logger: Logger,
-  onLost: (reason: string) => void,
+  {
+    applicationName,
+    onLost,
+  }: { readonly applicationName: string; readonly onLost: (reason: string) => void },
 ): Promise<Storage> {
   const embedded = config.database.url
     ? undefined
@@ -34,14 +40,14 @@ export async function openStorage(
   try {
     const ownerUrl = embedded?.ownerUrl ?? config.database.migrationUrl;
     if (ownerUrl) {
-      const applied = await migrate(ownerUrl);
+      const applied = await migrate(ownerUrl, migrateQueue);
       if (applied.length > 0) logger.info({ applied }, 'database migrated');
     }
     const url = embedded?.appUrl ?? config.database.url ?? '';
     const dataSource = createDataSource({
       url,
       poolSize: config.database.poolSize,
-      applicationName: 'claviger-api',
+      applicationName,
       entities: ENTITIES,
     });
     await dataSource.initialize();
@@ -50,7 +56,7 @@ export async function openStorage(
       await dataSource.destroy();
       throw new AppError('unavailable', { detail: problems.join('\n') });
     }
-    return { database: new Database(dataSource), stop: async () => embedded?.stop() };
+    return { database: new Database(dataSource), url, stop: async () => embedded?.stop() };
   } catch (error) {
     await embedded?.stop();
     throw error;

@@ -15,3 +15,10 @@ export function startMetricsServer(metrics: Metrics, host: string, port: number)
     server.listen(port, host, () => resolve(server));
   });
 }
+
+/** Resolves when its last answer has left. */
+export const closeServer = (server: Server): Promise<void> =>
+  new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeIdleConnections();
+  });

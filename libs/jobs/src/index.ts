@@ -1,0 +1,10 @@
+export type { JobKind, JobRun } from './job-kind.js';
+export { JobQueue } from './job-queue.js';
+export { JobService, type JobPage } from './job-service.js';
+export { JobStore, type JobRequest } from './job-store.js';
+export { JOB_TIMES, type JobTimes } from './job-times.js';
+export { isFinished, type JobView } from './job-view.js';
+export { JobWatch } from './job-watch.js';
+export { JobWorker } from './job-worker.js';
+export { migrateQueue } from './migrate-queue.js';
+export type { QueueBackend } from './queue-backend.js';

@@ -1,0 +1,153 @@
+import { performance } from 'node:perf_hooks';
+import type { Database, Transaction } from '#database';
+import { AppError } from '#kernel';
+import type { Logger, Metrics } from '#observability';
+import {
+  claimJob,
+  finishJob,
+  requeueJob,
+  type AttemptId,
+  type ClaimedRow,
+  type JobOutcome,
+} from './job-attempt.repository.js';
+import type { JobKind } from './job-kind.js';
+import { JOB_TIMES, backoffMs, type JobTimes } from './job-times.js';
+import { RunningJob } from './running-job.js';
+
+const MAX_FAILURES = 10;
+/** Bytes of a result as JSON. */
+const MAX_RESULT = 65_536;
+
+export interface JobRunnerOptions {
+  readonly database: Database;
+  readonly kinds: readonly JobKind[];
+  /** Shown to whoever looks for where a job runs; no two processes have the same. */
+  readonly owner: string;
+  readonly logger: Logger;
+  readonly metrics: Pick<Metrics, 'jobAttempts'>;
+  readonly times?: JobTimes;
+}
+
+/** How an attempt ended. `lost`: another one has the job. */
+type Ending = JobOutcome['state'] | 'retried' | 'returned' | 'lost';
+
+interface Throw {
+  readonly running: RunningJob;
+  readonly error: unknown;
+  /** When it may be tried again; undefined where it has been often enough. */
+  readonly retryMs: number | undefined;
+}
+
+/** Runs jobs of this process: leases them, lets their kind work, and says in their rows how it went. */
+export class JobRunner {
+  readonly #kinds: ReadonlyMap<string, JobKind>;
+  readonly #running = new Set<RunningJob>();
+  readonly #times: JobTimes;
+  #returning = false;
+
+  constructor(private readonly options: JobRunnerOptions) {
+    this.#kinds = new Map(options.kinds.map((kind) => [kind.kind, kind]));
+    if (this.#kinds.size < options.kinds.length) throw new TypeError('two kinds of jobs have one name');
+    this.#times = options.times ?? JOB_TIMES;
+  }
+
+  /**
+   * Runs a job, if it is due and nobody else runs it, and resolves when this attempt is over, however it went. Throws
+   * `unavailable` where the database cannot be reached; the job is then tried again, here or elsewhere.
+   */
+  async run(job: Omit<AttemptId, 'attempt'>): Promise<void> {
+    if (this.#returning) return;
+    const { database, owner } = this.options;
+    const sinceMs = performance.now();
+    const lease = { owner, leaseMs: this.#times.leaseMs, kinds: [...this.#kinds.keys()] };
+    const claimed = await database.transaction(job, (tx) => claimJob(tx, job, lease));
+    const kind = claimed && this.#kinds.get(claimed.kind);
+    if (!kind) return;
+    const running = new RunningJob(database, this.#times.leaseMs, job, claimed, sinceMs);
+    this.#running.add(running);
+    try {
+      if (this.#returning) running.stop('returned');
+      await this.#attempt(kind, running, claimed);
+    } finally {
+      running.end();
+      this.#running.delete(running);
+    }
+  }
+
+  /** Asks every running job to stop and to be continued elsewhere. What is not yet begun is not begun here. */
+  returnAll(): void {
+    this.#returning = true;
+    for (const running of this.#running) running.stop('returned');
+  }
+
+  async #attempt(kind: JobKind, running: RunningJob, { failures }: ClaimedRow): Promise<void> {
+    const most = kind.maxFailures ?? MAX_FAILURES;
+    if (failures >= most) {
+      const error = new AppError('internal', { detail: 'The job was interrupted too often.' });
+      return this.#close(kind, running, (tx, id) => this.#fail(tx, id, error));
+    }
+    let result: string;
+    try {
+      result = serialise(await kind.run(running));
+    } catch (error) {
+      this.#tell(kind, running, error);
+      const retryMs = failures + 1 < most ? backoffMs(failures + 1, this.#times) : undefined;
+      return this.#close(kind, running, (tx, id) => this.#settle(tx, id, { running, error, retryMs }));
+    }
+    await this.#close(kind, running, async (tx, id) =>
+      (await finishJob(tx, id, { state: 'succeeded', result })) ? 'succeeded' : 'lost',
+    );
+  }
+
+  /** What becomes of a job whose run threw. */
+  async #settle(tx: Transaction, id: AttemptId, { running, error, retryMs }: Throw): Promise<Ending> {
+    switch (running.stopReason) {
+      case 'lost':
+        return 'lost';
+      case 'cancelled':
+        return (await finishJob(tx, id, { state: 'cancelled' })) ? 'cancelled' : 'lost';
+      case 'returned':
+        return (await requeueJob(tx, id, { delayMs: 0, failed: false })) ? 'returned' : 'lost';
+      case undefined:
+        if (retryMs === undefined || !isTransient(error)) return this.#fail(tx, id, error);
+        return (await requeueJob(tx, id, { delayMs: retryMs, failed: true })) ? 'retried' : 'lost';
+    }
+  }
+
+  async #fail(tx: Transaction, id: AttemptId, error: unknown): Promise<Ending> {
+    // The text of what nobody meant to throw is not for callers.
+    const { code, detail } = error instanceof AppError ? error : new AppError('internal');
+    return (await finishJob(tx, id, { state: 'failed', error: { code, detail } })) ? 'failed' : 'lost';
+  }
+
+  /** What went wrong is for the log; the job's row has a code and a public sentence. */
+  #tell({ kind }: JobKind, { id, stopReason }: RunningJob, error: unknown): void {
+    if (stopReason !== undefined) return;
+    const about = { err: error, job_id: id.jobId, kind, tenant: id.tenantId, attempt: id.attempt };
+    if (isTransient(error)) this.options.logger.error(about, 'job failed');
+    else this.options.logger.info(about, 'job refused');
+  }
+
+  /** Writes how an attempt ended. Where that cannot be written, its lease runs out, and the job is run again. */
+  async #close(
+    { kind }: JobKind,
+    running: RunningJob,
+    write: (tx: Transaction, id: AttemptId) => Promise<Ending>,
+  ): Promise<void> {
+    const { database, logger, metrics } = this.options;
+    const ending = await database.transaction(running.ctx, (tx) => write(tx, running.id));
+    metrics.jobAttempts.inc({ kind, outcome: ending });
+    const { tenantId, jobId, attempt } = running.id;
+    logger.info({ job_id: jobId, kind, tenant: tenantId, attempt, outcome: ending }, 'job');
+  }
+}
+
+/** Whether trying again may help. */
+const isTransient = (error: unknown): boolean =>
+  !(error instanceof AppError) || error.code === 'unavailable' || error.code === 'internal';
+
+function serialise(result: unknown): string {
+  const text = JSON.stringify(result ?? null);
+  if (Buffer.byteLength(text) > MAX_RESULT) throw new TypeError('a job gave a result beyond 64 KiB');
+  return text;
+}

@@ -1,0 +1,94 @@
+import { performance } from 'node:perf_hooks';
+import { setTimeout as delay } from 'node:timers/promises';
+import { AppError, isJobId, isTenantId } from '#kernel';
+import type { Metrics } from '#observability';
+import type { JobQueue } from './job-queue.js';
+import { JobRunner, type JobRunnerOptions } from './job-runner.js';
+import { JobSweeper } from './job-sweeper.js';
+import { openReceiver, type Delivery, type QueueBackend } from './queue-backend.js';
+
+export interface JobWorkerOptions extends JobRunnerOptions {
+  readonly metrics: Metrics;
+  readonly backend: QueueBackend;
+  readonly queue: JobQueue;
+  /** Jobs that are run at a time. */
+  readonly concurrency: number;
+}
+
+/** SQLSTATEs of a database whose owner has not made the queue's schema, or not granted it yet. */
+const UNMADE = new Set(['42P01', '42501', '3F000']);
+/** What keeps from receiving is told at most this often: it is tried many times a second. */
+const TELL_MS = 10_000;
+/** How long letting go of the queue may take when nothing is left to run. */
+const PARTING_MS = 2_000;
+
+/** Makes a process run jobs: receives deliveries, runs what is due of them, and sweeps. */
+export class JobWorker {
+  readonly #runner: JobRunner;
+  readonly #sweeper: JobSweeper;
+  #tellFromMs = 0;
+  #receiver: ReturnType<typeof openReceiver> | undefined;
+
+  constructor(private readonly options: JobWorkerOptions) {
+    this.#runner = new JobRunner(options);
+    const { database, queue, logger, times } = options;
+    this.#sweeper = new JobSweeper(database, queue, logger, options.metrics, times);
+  }
+
+  /**
+   * Resolves once jobs are run. With a Redis that is away, it resolves all the same, and they are run when it is back.
+   * Throws `unavailable` where the database is the queue and its schema is missing.
+   */
+  async start(): Promise<void> {
+    const { backend, concurrency, logger } = this.options;
+    const receiver = openReceiver(backend, concurrency, (delivery) => this.#receive(delivery));
+    this.#receiver = receiver;
+    receiver.on('error', (error) => this.#tell(error));
+    if (backend.redisUrl === undefined) {
+      await receiver.waitUntilReady().catch(async (error: unknown) => {
+        await receiver.close();
+        explain(error);
+      });
+    }
+    receiver.run().catch((error: unknown) => logger.error({ err: error }, 'jobs are not received any more'));
+    this.#sweeper.start();
+  }
+
+  /**
+   * Begins no further job, lets running ones go on for `graceMs`, and then asks them to be continued elsewhere.
+   * Resolves when none is left, or a little later where one does not react: its lease then runs out.
+   */
+  async close(graceMs: number): Promise<void> {
+    await this.#sweeper.close();
+    const returning = setTimeout(() => this.#runner.returnAll(), graceMs);
+    try {
+      await Promise.race([this.#receiver?.close(), delay(graceMs + PARTING_MS, undefined, { ref: false })]);
+    } finally {
+      clearTimeout(returning);
+    }
+  }
+
+  #tell(error: Error): void {
+    const now = performance.now();
+    // A Redis that is away has been told of by the sending end.
+    if (!this.options.queue.reachable || now < this.#tellFromMs) return;
+    this.#tellFromMs = now + TELL_MS;
+    this.options.logger.warn({ err: error }, 'jobs cannot be received');
+  }
+
+  /** A queue is believed nothing: what it names is run only if its row says that it is due. */
+  async #receive(delivery: unknown): Promise<void> {
+    const { tenantId, jobId } = (delivery ?? {}) as Partial<Delivery>;
+    if (!isTenantId(tenantId) || !isJobId(jobId)) return;
+    await this.#runner.run({ tenantId, jobId });
+  }
+}
+
+function explain(error: unknown): never {
+  const { code, name } = error as { code?: string; name?: string };
+  const detail =
+    name === 'SchemaMigrationRequiredError' || UNMADE.has(code ?? '')
+      ? 'The schema of the job queue is missing; run `claviger migrate`.'
+      : 'The database cannot be used as the queue of jobs.';
+  throw new AppError('unavailable', { detail, cause: error });
+}
