@@ -33,6 +33,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { wrapPrivateKey } from '#crypto';
 import { SecretBytes } from '#kernel';
 import { AwsKmsFake } from './aws-kms-fake.js';
+import { prepareImports } from './import-operations.js';
 
 const DAY_MS = 24 * 3_600_000;
 let now = Date.UTC(2026, 0, 1);
@@ -40,6 +41,7 @@ let fake: AwsKmsFake;
 let client: KMSClient;
 
 beforeAll(async () => {
+  await prepareImports();
   fake = await AwsKmsFake.start({ now: () => now, importIntervalMs: 4_000 });
   const { endpoint, region, credentials } = fake;
   client = new KMSClient({ endpoint, region, credentials, maxAttempts: 1 });

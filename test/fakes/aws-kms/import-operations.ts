@@ -26,6 +26,10 @@ const generate = promisify(generateKeyPair);
 const WRAPPING_KEYS = new Map<string, Promise<KeyObject>>();
 let turn = 0;
 
+/** Makes the wrapping keys of 4,096 bits now: whoever asks for parameters is not kept waiting for them. */
+export const prepareImports = async (): Promise<unknown> =>
+  Promise.all([wrappingKey(4_096), wrappingKey(4_096)]);
+
 /** Two of each size take turns, so that public keys and tokens of different answers do not fit each other. */
 function wrappingKey(bits: number): Promise<KeyObject> {
   turn += 1;

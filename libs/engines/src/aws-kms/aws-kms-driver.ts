@@ -1,7 +1,9 @@
 import type { EngineDriver } from '../engine-driver.js';
 import { AwsKmsEngine } from './aws-kms.engine.js';
 import { SECRET_NAMES, readSettings } from './aws-kms-settings.js';
-import { IMPORT_INTERVAL_MS } from './import-turns.js';
+
+/** AWS KMS gives an account one set of import parameters in four seconds. */
+const IMPORT_INTERVAL_MS = 4_000;
 
 export interface AwsKmsDriverOptions {
   /**

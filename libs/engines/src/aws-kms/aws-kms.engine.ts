@@ -15,7 +15,6 @@ import type {
 } from '../engine.js';
 import type { EngineInput } from '../engine-driver.js';
 import type { AwsKmsSettings } from './aws-kms-settings.js';
-import { ImportTurns } from './import-turns.js';
 import { KeyCreation } from './key-creation.js';
 import { KeyDestruction } from './key-destruction.js';
 import { arnOf, handleOf } from './key-handle.js';
@@ -27,7 +26,11 @@ import { evidenceOf, findKey, publicKeyOf } from './kms-key.js';
 import { awsKeySpec, importedSpecs, keySpecOfAws, offeredSpecs, signingAlgorithm } from './kms-key-specs.js';
 import { signingRequest } from './signing-request.js';
 import { TenantQuota } from './tenant-quota.js';
+import { TenantTurns } from './tenant-turns.js';
 
+/** AWS KMS makes and stops some five keys a second for an account, and takes one in four seconds from elsewhere. */
+const CHANGES = { atOnce: 2, waiting: 256 };
+const IMPORTS = { atOnce: 1, waiting: 4 };
 const HEALTH_MS = 3_000;
 /** So long an answer about health is given again: whoever asks often does not use up the account's quota. */
 const HEALTH_LIFE_MS = 5_000;
@@ -38,6 +41,7 @@ const OBJECT_ID = /^(arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key\/)?(mrk-)?[0-9a-f-
 export class AwsKmsEngine implements ImportingEngine, KeepingEngine {
   readonly #connection: KmsConnection;
   readonly #quota: TenantQuota;
+  readonly #changes = new TenantTurns(CHANGES);
   readonly #creation: KeyCreation;
   readonly #destruction: KeyDestruction;
   readonly #search: KeySearch;
@@ -51,8 +55,8 @@ export class AwsKmsEngine implements ImportingEngine, KeepingEngine {
     this.#connection = new KmsConnection(settings);
     this.#quota = new TenantQuota(settings.requestsPerSecond);
     this.#destruction = new KeyDestruction(this.#connection, settings);
-    const turns = new ImportTurns(importIntervalMs);
-    this.#creation = new KeyCreation(this.#connection, settings, turns, this.#destruction);
+    const imports = new TenantTurns({ ...IMPORTS, intervalMs: importIntervalMs });
+    this.#creation = new KeyCreation(this.#connection, settings, imports, this.#destruction);
     this.#search = new KeySearch(this.#connection, settings.aliasPrefix);
   }
 
@@ -86,7 +90,7 @@ export class AwsKmsEngine implements ImportingEngine, KeepingEngine {
   async generate(ref: EngineKeyRef, spec: KeySpec): Promise<EngineKey> {
     if (awsKeySpec(spec) === undefined) throw unsupported(spec);
     await this.#quota.take(ref.tenantId);
-    return translated(this.#creation.generate(ref, spec));
+    return translated(this.#changes.run(ref.tenantId, () => this.#creation.generate(ref, spec)));
   }
 
   async importKey(ref: EngineKeyRef, spec: KeySpec, pkcs8: SecretBytes): Promise<EngineKey> {
@@ -105,7 +109,8 @@ export class AwsKmsEngine implements ImportingEngine, KeepingEngine {
   }
 
   async destroy(key: StoredEngineKey): Promise<void> {
-    await translated(this.#destruction.destroy(key, arnOf(key, this.settings.region)));
+    const arn = arnOf(key, this.settings.region);
+    await translated(this.#changes.run(key.tenantId, () => this.#destruction.destroy(key, arn)));
   }
 
   /** Nothing of a key is held here. */

@@ -79,7 +79,7 @@ describe('a service that has trouble', () => {
     'that never answers ($kind) is unavailable, and works again afterwards',
     async (fault) => {
       const key = await newKey();
-      const hasty = engineOn(fake, { timeout_ms: 500 });
+      const hasty = engineOn(fake, { timeout_ms: 2_000 });
       fake.faults.plan('*', fault, 1_000);
       const errors = await Promise.all([
         ...Array.from({ length: 100 }, () => caught(sign(hasty, key))),
@@ -185,7 +185,7 @@ describe('a creation that fails', () => {
   );
 
   it('is finished by discard where the service was away', async () => {
-    const hasty = engineOn(fake, { timeout_ms: 500 });
+    const hasty = engineOn(fake, { timeout_ms: 2_000 });
     fake.faults.plan('CreateAlias', { kind: 'hang' }, 10);
     fake.faults.plan('DescribeKey', { kind: 'hang' }, 10);
     expect(await caught(hasty.generate(ref, P256))).toMatchObject({ code: 'unavailable' });
@@ -219,6 +219,17 @@ describe('tenants', () => {
     const other = { tenantId: 'other', keyId: 'key-2' };
     await sign(narrow, stored(other, P256, await narrow.generate(other, P256)));
     await narrow.close();
+  });
+});
+
+describe('keys of one tenant', () => {
+  it('are made in turns with those of the others, however many it asks for', async () => {
+    const done: string[] = [];
+    const make = (tenantId: string, keyId: string): Promise<unknown> =>
+      engine.generate({ tenantId, keyId }, P256).then(() => done.push(tenantId));
+    const greedy = Array.from({ length: 30 }, (_, n) => make('greedy', `key-${n}`));
+    await Promise.all([...greedy, make('late', 'key-1')]);
+    expect(done.indexOf('late')).toBeLessThanOrEqual(6);
   });
 });
 

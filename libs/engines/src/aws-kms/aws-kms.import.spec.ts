@@ -1,5 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { findKeySpec, type KeySpec } from '#crypto';
 import { SecretBytes } from '#kernel';
 import type { AwsKmsFake } from '../../../../test/fakes/aws-kms/aws-kms-fake.js';
@@ -7,6 +7,7 @@ import type { Fault } from '../../../../test/fakes/aws-kms/fault-plan.js';
 import { TENANT, code, stored } from '../conformance/soundness.js';
 import type { EngineKey } from '../engine.js';
 import type { AwsKmsEngine } from './aws-kms.engine.js';
+import { prepareImports } from '../../../../test/fakes/aws-kms/import-operations.js';
 import { engineOn, startFake } from './testing/fake-engine.js';
 
 const P256 = findKeySpec('ECDSA', 256)!;
@@ -14,6 +15,8 @@ const ref = { tenantId: TENANT, keyId: 'key-1' };
 const foreign = (namedCurve = 'P-256'): Buffer =>
   generateKeyPairSync('ec', { namedCurve }).privateKey.export({ type: 'pkcs8', format: 'der' });
 const secret = (pkcs8 = foreign()): SecretBytes => SecretBytes.take(Buffer.from(pkcs8));
+
+beforeAll(prepareImports);
 
 let fake: AwsKmsFake;
 let engine: AwsKmsEngine;

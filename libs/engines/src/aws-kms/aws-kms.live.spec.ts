@@ -6,7 +6,7 @@ const region = process.env.CLAVIGER_TEST_AWS_REGION;
 
 /*
  * The same suite on AWS itself, with the credentials that its SDK finds (AWS_ACCESS_KEY_ID …, AWS_PROFILE). It makes some
- * thirty keys and schedules the deletion of all of them but a few of the suite's own; imports are four seconds apart.
+ * twenty keys and schedules the deletion of all of them; imports are four seconds apart.
  */
 if (region === undefined) {
   describe.skip('the AWS KMS engine on AWS itself: CLAVIGER_TEST_AWS_REGION is not set', () => {

@@ -10,12 +10,12 @@ import { AppError, type SecretBytes } from '#kernel';
 import type { EngineKey, EngineKeyRef } from '../engine.js';
 import type { AwsKmsSettings } from './aws-kms-settings.js';
 import type { KmsConnection } from './kms-connection.js';
-import type { ImportTurns } from './import-turns.js';
 import type { KeyDestruction } from './key-destruction.js';
 import { handleOf } from './key-handle.js';
 import { evidenceOf, nameKey, publicKeyOf } from './kms-key.js';
 import { awsKeySpec } from './kms-key-specs.js';
 import { aliasOf, tagsOf } from './kms-names.js';
+import type { TenantTurns } from './tenant-turns.js';
 
 type Made = KeyMetadata & { readonly Arn: string };
 
@@ -26,7 +26,7 @@ export class KeyCreation {
   constructor(
     private readonly connection: KmsConnection,
     private readonly settings: Pick<AwsKmsSettings, 'aliasPrefix'>,
-    private readonly turns: ImportTurns,
+    private readonly imports: TenantTurns,
     private readonly destruction: KeyDestruction,
   ) {}
 
@@ -38,7 +38,7 @@ export class KeyCreation {
   /** Its turn comes first, so that nothing was made where there is none. */
   importKey(ref: EngineKeyRef, spec: KeySpec, pkcs8: SecretBytes): Promise<EngineKey> {
     const expected = publicHalfOf(pkcs8);
-    return this.turns.run(ref.tenantId, async () => {
+    return this.imports.run(ref.tenantId, async () => {
       const made = await this.#create(ref, spec, 'EXTERNAL');
       return this.#orDestroyed(ref, made, async () => {
         await this.#fill(ref, made, pkcs8);

@@ -215,10 +215,12 @@ export function describeEngineConformance(name: string, connect: () => Engine | 
 
     it('makes another key each time', async () => {
       const spec = keySpecs.find(({ keyType }) => keyType !== 'rsa')!;
+      const refs = ['a', 'b'].map((keyId) => ({ tenantId: TENANT, keyId }));
       const made = await Promise.all(
-        ['a', 'b'].map((keyId) => engine.generate({ tenantId: TENANT, keyId }, spec)),
+        refs.map(async (ref) => stored(ref, spec, await engine.generate(ref, spec))),
       );
       expect(made[0]!.spki).not.toEqual(made[1]!.spki);
+      for (const key of made) await engine.destroy(key);
     });
 
     it('signs for many at once, also while the key is evicted', async () => {
@@ -234,6 +236,7 @@ export function describeEngineConformance(name: string, connect: () => Engine | 
       });
       for (const signature of await Promise.all(signing))
         expect(verifiesWithNode(key, row!, signature)).toBe(true);
+      await engine.destroy(key);
     });
 
     if (keepsKeys(engine)) describe('what it keeps', () => describeKeeping(engine));

@@ -23,6 +23,9 @@ export const secretsOf = ({
 export const startFake = (options: AwsKmsFakeOptions = {}): Promise<AwsKmsFake> =>
   AwsKmsFake.start({ importIntervalMs: IMPORT_INTERVAL_MS, ...options });
 
+/** Keys are made in this very process, which may be busy. */
+const PATIENT = { timeout_ms: 60_000 };
+
 /** An engine that speaks to a fake, as an operator would have configured it. */
 export function engineOn(
   fake: Pick<AwsKmsFake, 'endpoint' | 'region' | 'credentials'>,
@@ -33,7 +36,13 @@ export function engineOn(
   const engine = driver.open({
     id: 'aws',
     name: 'AWS',
-    config: { region: fake.region, endpoint: fake.endpoint, requests_per_second: 2_000, ...config },
+    config: {
+      region: fake.region,
+      endpoint: fake.endpoint,
+      requests_per_second: 2_000,
+      ...PATIENT,
+      ...config,
+    },
     secrets: credentials ? secretsOf(credentials) : new Map(),
   });
   if (engine instanceof AwsKmsEngine) return engine;
