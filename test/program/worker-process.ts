@@ -8,7 +8,11 @@ export class WorkerProcess {
   #printed = '';
   readonly #ended: Promise<unknown>;
 
-  private constructor(private readonly child: ChildProcess) {
+  private constructor(
+    private readonly child: ChildProcess,
+    /** Where it says how it is. */
+    readonly url: string,
+  ) {
     for (const stream of [child.stdout, child.stderr])
       stream?.setEncoding('utf8').on('data', (text: string) => (this.#printed += text));
     this.#ended = once(child, 'close');
@@ -21,7 +25,7 @@ export class WorkerProcess {
       env: { ...cleanEnvironment(), ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
-    const worker = new WorkerProcess(child);
+    const worker = new WorkerProcess(child, `http://127.0.0.1:${env['CLAVIGER_PORT']}`);
     await eventually(
       () => `the worker runs jobs\n${worker.printed}`,
       () => {

@@ -7,6 +7,7 @@ import { createLogger } from '#observability';
 import { DatabaseServer } from './database-server.js';
 import { eventually } from '../harness/eventually.js';
 import type { HttpClient } from './http-client.js';
+import { runCommand } from './run-command.js';
 import { Stage, freePort } from './stage.js';
 import { WorkerProcess } from './worker-process.js';
 
@@ -60,6 +61,28 @@ describe('workers beside an API that runs no jobs itself', () => {
     await database?.close();
     await stage?.close();
     await server?.stop();
+  });
+
+  it('need a database that is not the API’s own', async () => {
+    const { exitCode, err } = await runCommand(process.execPath, [MAIN], {
+      CLAVIGER_DATA_DIR: stage.dataDir,
+    });
+    expect(exitCode).toBe(1);
+    expect(err).toMatch(/^claviger: [^]*DATABASE_URL: set it to the PostgreSQL of the API/);
+  });
+
+  it('say that they are well where the API says it, and answer nothing else', async () => {
+    const worker = await startWorker();
+    const answer = async (path: string): Promise<unknown[]> => {
+      const response = await fetch(worker.url + path);
+      return [response.status, ((await response.json()) as { status: string }).status];
+    };
+    expect(await answer('/health/live')).toEqual([200, 'ok']);
+    expect(await answer('/health/ready')).toEqual([200, 'ok']);
+    for (const path of ['/', '/metrics', '/api/kms/v1/jobs'])
+      expect(await answer(path)).toEqual([404, 'unknown']);
+    expect(await worker.stop()).toBe(0);
+    workers.splice(workers.indexOf(worker), 1);
   });
 
   it('one killed in the middle of a job is succeeded by another, and the job finishes once', async () => {
