@@ -17,4 +17,5 @@ export {
 export type { EngineDriver, EngineInput } from './engine-driver.js';
 export { EngineCatalogue, type EngineView } from './engine-catalogue.js';
 export { EngineRegistry } from './engine-registry.js';
+export { pkcs11Driver, type Pkcs11DriverOptions } from './pkcs11/pkcs11-driver.js';
 export { SoftwareEngine, type SoftwareEngineOptions } from './software/software.engine.js';
