@@ -26,14 +26,21 @@ const found = async (command, ...args) => (await run(command, ...args)).ok;
 /** A step that counts as one. */
 const single = (result) => ({ ...result, passed: result.ok ? 1 : 0, failed: result.ok ? 0 : 1, skipped: 0 });
 
-/** The tests make and check keys and signatures with the openssl command line. */
+/** The tests make and check keys and signatures with the openssl command line, and keep some in tokens of SoftHSM. */
 async function tools() {
-  if (await found('openssl', 'version')) return single(await run('openssl', 'version'));
-  const install = 'apt-get update && apt-get install -y --no-install-recommends openssl';
+  const missing = [];
+  if (!(await found('openssl', 'version'))) missing.push('openssl');
+  if (!(await found('softhsm2-util', '--version'))) missing.push('softhsm2');
+  if (missing.length === 0) return single(await run('openssl', 'version'));
+  const install = `apt-get update && apt-get install -y --no-install-recommends ${missing.join(' ')}`;
   if (process.getuid?.() === 0 && existsSync('/etc/debian_version')) {
     return single(await runStep('sh', ['-c', install], { DEBIAN_FRONTEND: 'noninteractive' }));
   }
-  return single({ ok: false, seconds: 0, output: `the tests need openssl; as root: ${install}` });
+  return single({
+    ok: false,
+    seconds: 0,
+    output: `the tests need ${missing.join(' and ')}; as root: ${install}`,
+  });
 }
 
 /** The compose file, where there is something that reads it. */
