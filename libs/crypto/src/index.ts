@@ -13,6 +13,7 @@ export {
 } from './ecdsa-encoding.js';
 export { generateEd25519, signEd25519, verifyEd25519, type Ed25519KeyPair } from './ed25519-signing.js';
 export { kekVersionOf, openUnder, sealUnder, unwrapKey, wrapKey } from './envelope.js';
+export { curveParameters, curvePublicKey, keyNumbers, rsaPublicKey, type KeyNumbers } from './key-numbers.js';
 export {
   INLINE_BYTES,
   KEY_ALGORITHMS,

@@ -34,7 +34,8 @@ export const KEY_KINDS = oidTable<KeyKind>({
   '1.3.101.113': { name: 'Ed448' },
 });
 
-const CURVES = oidTable({
+/** OpenSSL's names of curves by object identifier. */
+export const CURVE_OIDS = oidTable({
   '1.3.132.0.33': 'secp224r1',
   '1.2.840.10045.3.1.7': 'prime256v1',
   '1.3.132.0.34': 'secp384r1',
@@ -69,7 +70,7 @@ export function readCurve(parameters: DerReader): Curve {
   }
   const oid = parameters.oid();
   parameters.end();
-  const spec = KEY_SPECS.find((row) => row.namedCurve !== undefined && row.namedCurve === CURVES[oid]);
+  const spec = KEY_SPECS.find((row) => row.namedCurve !== undefined && row.namedCurve === CURVE_OIDS[oid]);
   if (!spec?.order) throw invalidKey(`the curve ${OTHER_CURVES[oid] ?? oid} is not supported`);
   return { spec, parameters: derOid(oid), scalarLength: Math.ceil(spec.order.toString(2).length / 8) };
 }

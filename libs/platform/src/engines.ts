@@ -8,6 +8,7 @@ import {
   EngineRegistry,
   EngineSecrets,
   openDeclaredEngines,
+  pkcs11Driver,
   SoftwareEngine,
   type EngineDriver,
   type RegisteredEngine,
@@ -33,6 +34,7 @@ interface EngineInputs {
 }
 
 const driversOf = (config: Config): readonly EngineDriver[] => [
+  pkcs11Driver({ modules: config.pkcs11Modules, environment: config.pkcs11Environment }),
   awsKmsDriver({ allowedEndpoints: config.awsKmsEndpoints }),
 ];
 

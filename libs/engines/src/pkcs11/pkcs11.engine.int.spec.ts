@@ -1,0 +1,8 @@
+import { afterAll } from 'vitest';
+import { SoftHsm } from '../../../../test/harness/softhsm.js';
+import { describeEngineConformance } from '../conformance/engine-conformance.js';
+
+const hsm = new SoftHsm().addToken('conformance');
+afterAll(() => hsm.remove());
+
+describeEngineConformance('the PKCS#11 engine on SoftHSM', () => hsm.driver().open(hsm.input('conformance')));
