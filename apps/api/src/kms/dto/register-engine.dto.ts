@@ -14,6 +14,7 @@ export class RegisterEngineDto {
   })
   id: string;
 
+  /** @example PKCS11 */
   @ApiProperty({ enum: ['PKCS11', 'AWS_KMS'] })
   @IsIn(['PKCS11', 'AWS_KMS'], { message: 'type must be PKCS11 or AWS_KMS' })
   type: 'PKCS11' | 'AWS_KMS';
