@@ -1,5 +1,5 @@
 import { Body, Controller, Delete, Get, Headers, HttpCode, Param, Patch, Post, Res } from '@nestjs/common';
-import { ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiBody, ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { EngineCatalogue, type EngineView } from '#engines';
 import type { RequestContext } from '#kernel';
@@ -18,6 +18,7 @@ import { ChangeEngineDto } from './dto/change-engine.dto.js';
 import { EngineDetailDto, EngineDto, EngineTestDto } from './dto/engine.dto.js';
 import { ImportTokenDto } from './dto/import-token.dto.js';
 import { RegisterEngineDto } from './dto/register-engine.dto.js';
+import { ENGINE_EXAMPLES } from './request-examples.js';
 import { tagged } from './tagged.js';
 
 @ApiTags('engines')
@@ -47,6 +48,7 @@ export class EnginesController {
     operationId: 'registerEngine',
     summary: 'Register an engine, once it was reached with these credentials',
   })
+  @ApiBody({ type: RegisterEngineDto, examples: ENGINE_EXAMPLES })
   @ApiCreatedResponse({ type: EngineDetailDto })
   @ApiProblems(400, 409, 422)
   async register(

@@ -48,3 +48,30 @@ export const METADATA_PATCH_EXAMPLES = {
     value: { patches: [{ op: 'remove', path: '/old-field' }] },
   },
 };
+
+export const ENGINE_EXAMPLES = {
+  'PKCS#11 token': {
+    summary: 'A token behind a library that the server allows, its PIN in a file',
+    value: {
+      id: 'payments-hsm',
+      type: 'PKCS11',
+      name: 'Payments HSM',
+      config: { module: '/usr/lib/softhsm/libsofthsm2.so', token_label: 'payments' },
+      secrets: { pin: 'file:/run/secrets/payments-pin' },
+      tenants: ['acme'],
+    },
+  },
+  'AWS KMS': {
+    summary: 'An account of AWS KMS, for everybody',
+    value: {
+      id: 'aws-frankfurt',
+      type: 'AWS_KMS',
+      name: 'AWS Frankfurt',
+      config: { region: 'eu-central-1' },
+      secrets: {
+        access_key_id: 'env:CLAVIGER_SECRET_AWS_ID',
+        secret_access_key: 'env:CLAVIGER_SECRET_AWS_KEY',
+      },
+    },
+  },
+};
