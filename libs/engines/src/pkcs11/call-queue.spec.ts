@@ -40,12 +40,19 @@ describe('CallQueue', () => {
     }
   });
 
-  it.each([2, 3, 8, 64])('of %i sessions always leaves some to signs and some to slow work', (sessions) => {
+  it.each([
+    [2, 1, 1],
+    [2, 16, 1],
+    [3, 2, 2],
+    [8, 4, 4],
+    [64, 1, 1],
+  ])('of %i sessions gives %i to changes, as far as one is left to signs', (sessions, changes, expected) => {
     const many = Array.from({ length: 300 }, (_, index) => call(index % 2 ? 'sign' : 'slow', 'a'));
-    const running = drawn(queueOf(sessions, ...many));
+    const queue = queueOf(sessions, ...many);
+    queue.room = roomOf(sessions, changes);
+    const running = drawn(queue);
     const slow = running.filter(({ lane }) => lane === 'slow').length;
-    expect(slow).toBeGreaterThanOrEqual(1);
-    expect(slow).toBeLessThan(sessions);
+    expect(slow).toBe(expected);
     expect(running.length).toBeGreaterThan(slow);
   });
 

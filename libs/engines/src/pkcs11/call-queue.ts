@@ -16,12 +16,12 @@ export interface Room {
 
 /**
  * How many calls so many sessions bear. Each sign has another one queued behind it in the child, so that no session
- * waits for a message; a part of the sessions is for slow work, which the rest never waits for. With one session there
- * is one call at a time.
+ * waits for a message; `changes` of the sessions are for slow work, which the rest never waits for. With one session
+ * there is one call at a time.
  */
-export function roomOf(sessions: number): Room {
+export function roomOf(sessions: number, changes = 1): Room {
   if (sessions === 1) return { sign: 1, slow: 1, all: 1 };
-  const slow = Math.max(1, Math.floor(sessions / 4));
+  const slow = Math.min(changes, sessions - 1);
   return { sign: 2 * (sessions - slow), slow, all: Infinity };
 }
 

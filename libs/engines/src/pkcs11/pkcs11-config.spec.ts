@@ -63,6 +63,7 @@ describe('readPkcs11Config', () => {
       module: at('vendor.so'),
       choice: { setting: 'token_label', value: 'keys' },
       sessions: 8,
+      changesAtOnce: 1,
       signTimeoutMs: 5_000,
       generateTimeoutMs: 60_000,
     });
@@ -119,6 +120,8 @@ describe('readPkcs11Config', () => {
     [{ token_label: 'x'.repeat(33) }, ['config.token_label']],
     [{ token_label: undefined, slot: -1 }, ['config.slot']],
     [{ token_label: undefined, slot: '3' }, ['config.slot']],
+    [{ changes_at_once: 0 }, ['config.changes_at_once']],
+    [{ changes_at_once: 17 }, ['config.changes_at_once']],
     [{ sessions: 0 }, ['config.sessions']],
     [{ sessions: 65 }, ['config.sessions']],
     [{ sessions: 1.5 }, ['config.sessions']],

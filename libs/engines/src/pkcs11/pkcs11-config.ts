@@ -18,6 +18,8 @@ const schema = z.strictObject({
   token_serial: z.string().min(1).max(MAX_SERIAL).optional(),
   slot: z.number().int().min(0).max(Number.MAX_SAFE_INTEGER).optional(),
   sessions: z.number().int().min(1).max(64).default(8),
+  /** Some tokens fail where two keys come or go at once: SoftHSM 2.6 among them. */
+  changes_at_once: z.number().int().min(1).max(16).default(1),
   sign_timeout_ms: timeout(100, 60_000).default(5_000),
   generate_timeout_ms: timeout(1_000, 600_000).default(60_000),
 });
@@ -27,6 +29,8 @@ export interface Pkcs11Config {
   readonly module: string;
   readonly choice: TokenChoice;
   readonly sessions: number;
+  /** How many of them may make, take, look for or destroy keys. */
+  readonly changesAtOnce: number;
   readonly signTimeoutMs: number;
   readonly generateTimeoutMs: number;
 }
@@ -89,10 +93,11 @@ export function readPkcs11Config(input: EngineInput, allowed: readonly string[])
     });
     throw refused([...issues, ...pin]);
   }
-  const { sessions, sign_timeout_ms: signTimeoutMs, generate_timeout_ms: generateTimeoutMs } = parsed.data;
+  const { sessions, changes_at_once: changesAtOnce } = parsed.data;
+  const { sign_timeout_ms: signTimeoutMs, generate_timeout_ms: generateTimeoutMs } = parsed.data;
   const module = allowedModule(parsed.data.module, allowed);
   const choice = choiceOf(parsed.data);
   const faults = [...[module, choice].filter(isFault), ...pin];
   if (faults.length > 0 || isFault(module) || isFault(choice)) throw refused(faults);
-  return { module, choice, sessions, signTimeoutMs, generateTimeoutMs };
+  return { module, choice, sessions, changesAtOnce, signTimeoutMs, generateTimeoutMs };
 }

@@ -27,6 +27,7 @@ export interface TokenPlan {
   readonly module: string;
   readonly choice: TokenChoice;
   readonly sessions: number;
+  readonly changesAtOnce: number;
   readonly signTimeoutMs: number;
   readonly slowTimeoutMs: number;
   /** Path of the child's program. */
@@ -220,7 +221,7 @@ export class TokenSupervisor {
     try {
       const asked = { secretLength: pin.length, sessions };
       const opened = await request(process, START_TIMEOUT_MS, 'login', asked, pin);
-      this.#queue.room = roomOf(opened.sessions);
+      this.#queue.room = roomOf(opened.sessions, this.plan.changesAtOnce);
     } finally {
       pin.fill(0);
     }
