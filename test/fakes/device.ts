@@ -119,14 +119,18 @@ class DeviceEngine implements ImportingEngine, KeepingEngine {
   async *inventory(): AsyncIterable<HeldKey> {
     this.#reach();
     for (const [name, key] of this.device.keys) {
-      const [tenantId = '', keyId = ''] = name.split('/');
+      const [tenantId = '', keyId] = name.split('/');
       const { spec } = parsePublicKey(createPublicKey(key).export({ type: 'spki', format: 'der' }));
-      yield { objectId: name, ref: { tenantId, keyId }, label: name, spec };
+      yield { objectId: name, ref: keyId === undefined ? undefined : { tenantId, keyId }, label: name, spec };
     }
   }
 
-  async adopt(): Promise<never> {
-    throw new AppError('not_found');
+  async adopt(_: EngineKeyRef, objectId: string): Promise<EngineKey & { readonly spec: KeySpec }> {
+    this.#reach();
+    const key = this.device.keys.get(objectId);
+    if (!key) throw new AppError('not_found', { detail: 'The device holds no such key.' });
+    const spki = createPublicKey(key).export({ type: 'spki', format: 'der' });
+    return { spki, handle: Buffer.from(objectId), spec: parsePublicKey(spki).spec };
   }
 
   evict(): void {

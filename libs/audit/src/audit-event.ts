@@ -4,6 +4,7 @@ import { newRequestId, systemClock, type Clock, type RequestContext } from '#ker
 export type AuditAction =
   | 'kms.key.create'
   | 'kms.key.import'
+  | 'kms.key.adopt'
   | 'kms.import.open'
   | 'kms.key.rename'
   | 'kms.key.tag'

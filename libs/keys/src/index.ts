@@ -5,6 +5,7 @@ export {
   type EngineDetailView,
   type EngineTestView,
 } from './engine-administration.service.js';
+export { KeyAdoptionService, type HeldKeyView } from './key-adoption.service.js';
 export { KeyCreationService, type CreateKeyInput, type ImportKeyInput } from './key-creation.service.js';
 export { DELETION_WINDOW_DAYS, KeyDestructionService, type Destruction } from './key-destruction.service.js';
 export { KeyDirectory } from './key-directory.js';

@@ -46,6 +46,26 @@ export class KeyMaking {
     return this.database.transaction(scope, (tx) => making.store(tx, made));
   }
 
+  /**
+   * Stores a key that its engine holds already, and that stays there whatever becomes of this. An intent holds the
+   * engine against its removal for as long as the transaction takes.
+   */
+  storeExisting<T>(
+    scope: TenantScope,
+    engine: KeepingEngine,
+    keyId: string,
+    store: (tx: Transaction) => Promise<T>,
+  ): Promise<T> {
+    const intent = { tenantId: scope.tenantId, keyId, engineId: engine.describe().id };
+    const attemptId = newRequestId();
+    const isRegistered = !this.engines.isDeclared(intent.engineId);
+    return this.database.transaction(scope, async (tx) => {
+      if (!(await writeIntent(tx, intent, attemptId, isRegistered))) throw underWay();
+      await endIntent(tx, intent, attemptId);
+      return store(tx);
+    });
+  }
+
   /** Does away with what a maker that is gone has left. Gives whether there was anything to do. */
   async recover(intent: KeyIntent): Promise<boolean> {
     const engine = this.engines.find(intent.engineId);

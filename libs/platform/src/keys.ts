@@ -2,6 +2,7 @@ import type { AuditLog } from '#audit';
 import type { EngineRegistry } from '#engines';
 import {
   CsrService,
+  KeyAdoptionService,
   KeyCreationService,
   KeyDestructionService,
   KeyDirectory,
@@ -67,6 +68,7 @@ export function composeKeys(
       new VerificationService(directory),
       new CsrService(directory, signing),
       creation,
+      new KeyAdoptionService(database, registry, making, audit),
       new WrappedImportService(database, registry, creation, tenantKeys, audit),
       reading,
       new KeyEditingService(database, directory, audit),

@@ -70,11 +70,15 @@ describe('a key of another tenant', () => {
     await app.installation.remove();
   });
 
-  it('can be named by no path parameter but `id`; `tenantId` is for operators', () => {
+  it('can be named by no path parameter but `id`; others are for operators, or name an engine', () => {
     const others = operations.filter(({ parameters }) => parameters.some((name) => name !== 'id'));
     expect(naming().length).toBeGreaterThanOrEqual(14);
     expect(others.length).toBeGreaterThan(0);
-    for (const { permission } of others) expect(permission).toBe('platform:admin');
+    for (const { operationId, permission, parameters } of others) {
+      const engine = operationId === 'openImport' ? 'kms:keys:write' : 'kms:engines:admin';
+      const expected = parameters.includes('engineId') ? engine : 'platform:admin';
+      expect([operationId, permission]).toEqual([operationId, expected]);
+    }
   });
 
   it.each([

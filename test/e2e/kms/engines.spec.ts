@@ -125,6 +125,8 @@ describe('engines', () => {
       const unknown = await acme.call('POST', KEYS, { ...P256, engine_id: 'no-hsm' });
       expect([refusal(foreign), foreign.body['detail']]).toEqual([refusal(unknown), unknown.body['detail']]);
       expect(Object.keys((await acme.stats()).keys_distribution_per_engine)).not.toContain('bound-hsm');
+      const opening = (id: string): Promise<Answer> => acme.call('POST', `${ENGINES}/${id}/import-key`);
+      expect(refusal(await opening('bound-hsm'))).toEqual(refusal(await opening('no-hsm')));
     });
 
     it('seals what is given as a value: no row, answer or line of the log has it', async () => {

@@ -5,18 +5,23 @@ import { EngineCatalogue, type EngineView } from '#engines';
 import type { RequestContext } from '#kernel';
 import {
   EngineAdministrationService,
+  KeyAdoptionService,
   WrappedImportService,
   type EngineDetailView,
   type EngineTestView,
+  type HeldKeyView,
   type ImportKeyView,
+  type KeyView,
 } from '#keys';
 import { Ctx } from '../edge/context.decorator.js';
 import { IfMatch } from '../edge/if-match.decorator.js';
 import { RequirePermission } from '../edge/permission.decorator.js';
 import { ApiProblems } from '../edge/problems.decorator.js';
+import { AdoptKeyDto, HeldKeyDto } from './dto/adopt-key.dto.js';
 import { ChangeEngineDto } from './dto/change-engine.dto.js';
 import { EngineDetailDto, EngineDto, EngineTestDto } from './dto/engine.dto.js';
 import { ImportTokenDto } from './dto/import-token.dto.js';
+import { KeyDto } from './dto/key.dto.js';
 import { RegisterEngineDto } from './dto/register-engine.dto.js';
 import { ENGINE_EXAMPLES } from './request-examples.js';
 import { tagged } from './tagged.js';
@@ -28,6 +33,7 @@ export class EnginesController {
     private readonly catalogue: EngineCatalogue,
     private readonly administration: EngineAdministrationService,
     private readonly wrappedImport: WrappedImportService,
+    private readonly adoption: KeyAdoptionService,
   ) {}
 
   @Get()
@@ -108,6 +114,33 @@ export class EnginesController {
   ): Promise<{ status: 'removed' }> {
     await this.administration.remove(ctx, id, ifMatch);
     return { status: 'removed' };
+  }
+
+  @Get(':engineId/objects')
+  @RequirePermission('kms:engines:admin')
+  @ApiOperation({
+    operationId: 'listEngineObjects',
+    summary: 'The first thousand keys that a device holds, and which of them Claviger knows',
+  })
+  @ApiOkResponse({ type: [HeldKeyDto] })
+  @ApiProblems(404, 422)
+  objects(@Param('engineId') id: string): Promise<HeldKeyView[]> {
+    return this.adoption.inventory(id);
+  }
+
+  @Post(':engineId/adopt')
+  @RequirePermission('kms:engines:admin')
+  @ApiOperation({ operationId: 'adoptKey', summary: 'Make a key of a tenant of what a device holds already' })
+  @ApiCreatedResponse({ type: KeyDto })
+  @ApiProblems(400, 404, 409, 422)
+  async adopt(
+    @Ctx() ctx: RequestContext,
+    @Param('engineId') id: string,
+    @Body() { object_id: objectId, tenant_id: tenantId, name, tags, metadata }: AdoptKeyDto,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<KeyView> {
+    const described = { name, tags: tags ?? undefined, metadata: metadata ?? undefined };
+    return tagged(reply, await this.adoption.adopt(ctx, id, { objectId, tenantId, ...described }));
   }
 
   @Post(':engineId/import-key')
