@@ -1,5 +1,6 @@
 import { generateKeyPair, type KeyObject } from 'node:crypto';
 import { promisify } from 'node:util';
+import { runtimeKeySpecs, type KeySpec } from '#crypto';
 import { KmsRefusal } from './kms-refusal.js';
 
 export interface FakeAlgorithm {
@@ -10,7 +11,7 @@ export interface FakeAlgorithm {
 /** What a `KeySpec` is made of. */
 export interface KeyKind {
   readonly keySpec: string;
-  readonly type: 'rsa' | 'ec' | 'ed25519';
+  readonly type: KeySpec['keyType'];
   readonly modulusLength?: number;
   readonly namedCurve?: string;
   readonly algorithms: Readonly<Record<string, FakeAlgorithm>>;
@@ -55,6 +56,15 @@ const KINDS: readonly KeyKind[] = [
     algorithms: { ED25519_SHA_512: { scheme: 'pure' } },
     imported: false,
   },
+  // As far as this runtime can make them.
+  ...runtimeKeySpecs()
+    .filter(({ algorithm }) => algorithm === 'ML_DSA')
+    .map(({ size, keyType }): KeyKind => ({
+      keySpec: `ML_DSA_${size}`,
+      type: keyType,
+      algorithms: { ML_DSA_SHAKE_256: { scheme: 'pure' } },
+      imported: false,
+    })),
 ];
 
 /** The fake knows the kinds that every runtime of these tests can make; KMS knows more. */

@@ -47,7 +47,10 @@ export const SIGN_OPERATIONS = {
         `Algorithm ${SigningAlgorithm} and key spec ${key.kind.keySpec} do not match.`,
       );
     }
-    if (MessageType === 'EXTERNAL_MU') throw invalid('EXTERNAL_MU is for ML-DSA only');
+    if (MessageType === 'EXTERNAL_MU') {
+      // OpenSSL signs μ by a parameter that its control strings do not reach: for ML-DSA, KMS does and the fake does not.
+      throw invalid('EXTERNAL_MU is for ML-DSA only');
+    }
     const made = MessageType === 'RAW' ? signRaw : signDigest;
     const signature = await made(key.privateKey, algorithm, Message);
     return { KeyId: key.arn, Signature: signature.toString('base64'), SigningAlgorithm };

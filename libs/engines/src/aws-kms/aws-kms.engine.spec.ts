@@ -54,6 +54,17 @@ describe('what AWS is asked to sign', () => {
     },
   );
 
+  const ML_DSA = engine.describe().keySpecs.find(({ algorithm }) => algorithm === 'ML_DSA');
+  // Beyond it is μ: signing-request.spec.ts.
+  it.runIf(ML_DSA)('is the message for ML-DSA up to 4,096 bytes', async () => {
+    const key = await newKey(ML_DSA!);
+    const mlDsa = row(`ML_DSA_${ML_DSA!.size}`);
+    await expectSound(engine, key, { row: mlDsa, type: 'raw', data: message });
+    await engine.sign(key, { row: mlDsa, type: 'raw', data: randomBytes(4_096) });
+    const types = fake.inputsOf('Sign').map(({ MessageType }) => MessageType);
+    expect(types).toEqual(['RAW', 'RAW']);
+  });
+
   it('is the message itself for Ed25519, up to 4,096 bytes; a longer one never leaves, and the reason is told', async () => {
     const key = await newKey(ED25519);
     await expectSound(engine, key, { row: row('ED25519'), type: 'raw', data: message });
