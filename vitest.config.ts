@@ -16,6 +16,8 @@ export default defineConfig({
   test: {
     environment: 'node',
     pool: 'forks',
+    // Files wait for databases and clocks half of their time.
+    maxWorkers: 2,
     setupFiles: ['test/harness/setup.ts'],
     testTimeout: 30_000,
     hookTimeout: 60_000,
