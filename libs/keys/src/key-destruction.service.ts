@@ -1,7 +1,7 @@
 import type { AuditLog } from '#audit';
 import type { Database, Transaction } from '#database';
 import { keepsKeys, type EngineRegistry } from '#engines';
-import { AppError, type RequestContext } from '#kernel';
+import { AppError, invalidMember, type RequestContext } from '#kernel';
 import { requireVersion } from './if-match.js';
 import type { KeyDirectory } from './key-directory.js';
 import { viewKey, type KeyView } from './key-view.js';
@@ -19,7 +19,6 @@ export interface DestroyOptions {
 export type Destruction =
   { readonly status: 'deleted' } | { readonly status: 'pending_deletion'; readonly deletion_ts: string };
 
-const DAY_MS = 24 * 60 * 60_000;
 export const DELETION_WINDOW_DAYS = Object.freeze({ min: 7, max: 30 });
 
 /** The end of keys: at once, or after a time in which they can be restored. A tombstone stays for the audit. */
@@ -68,7 +67,7 @@ export class KeyDestructionService {
     return this.database.transaction(ctx, async (tx) => {
       const key = await getKey(tx, ctx, ref, { lock: true });
       requireVersion(ifMatch, key.version);
-      if (key.state !== 'pending_deletion' || isDue(key)) {
+      if (key.state !== 'pending_deletion' || (await isDue(tx, key))) {
         throw new AppError('key_state', { detail: 'The key is not waiting for a destruction to come.' });
       }
       const restored = await updateKey(tx, key, { state: 'disabled', deletionTs: null });
@@ -79,10 +78,13 @@ export class KeyDestructionService {
 
   /** Destroys a key whose time has come. Gives whether there was anything to do. Throws `unavailable`. */
   async destroyDue(ctx: RequestContext, keyId: string): Promise<boolean> {
-    const key = await this.database.transaction(ctx, (tx) => findKey(tx, ctx, keyId), { readOnly: true });
-    if (key?.state !== 'pending_deletion' || !isDue(key)) return false;
-    await this.#finish(ctx, key);
-    return true;
+    const due = await this.database.transaction(ctx, async (tx) => {
+      // Locked: a restoration that is under way comes before or not at all.
+      const key = await findKey(tx, ctx, keyId, { lock: true });
+      return key?.state === 'pending_deletion' && (await isDue(tx, key)) ? key : undefined;
+    });
+    if (due) await this.#finish(ctx, due);
+    return due !== undefined;
   }
 
   /** Takes the key out of use; undefined where it is destroyed already, with nothing left to be done in an engine. */
@@ -106,7 +108,7 @@ export class KeyDestructionService {
         await this.#bury(tx, ctx, key);
         return undefined;
       }
-      const deletionTs = new Date(Date.now() + (pendingWindowDays ?? 0) * DAY_MS);
+      const deletionTs = await inDays(tx, pendingWindowDays ?? 0);
       const doomed = await updateKey(tx, key, { state: 'pending_deletion', deletionTs });
       await this.#record(tx, ctx, 'kms.key.schedule-destruction', key, {
         deletion_ts: deletionTs.toISOString(),
@@ -154,8 +156,21 @@ export class KeyDestructionService {
   }
 }
 
-const isDue = ({ deletionTs }: KeyEntity): boolean =>
-  deletionTs !== null && deletionTs.getTime() <= Date.now();
+/** By the clock of the database, which all processes share, as it is now that the key is locked. */
+async function isDue(tx: Transaction, { deletionTs }: KeyEntity): Promise<boolean> {
+  const [row] = await tx.query<{ due: boolean }>('SELECT $1::timestamptz <= clock_timestamp() AS due', [
+    deletionTs,
+  ]);
+  return row!.due;
+}
+
+async function inDays(tx: Transaction, days: number): Promise<Date> {
+  const [row] = await tx.query<{ ts: Date }>(
+    `SELECT date_trunc('milliseconds', clock_timestamp()) + $1 * interval '24 hours' AS ts`,
+    [days],
+  );
+  return row!.ts;
+}
 
 const pending = ({ deletionTs }: KeyEntity): Destruction => ({
   status: 'pending_deletion',
@@ -170,9 +185,5 @@ async function requireWindow(tx: Transaction, tenantId: string, days: number | u
   );
   const least = tenant?.days ?? 0;
   if ((days ?? 0) >= least) return;
-  const message = `must be at least ${least}, as this tenant demands`;
-  throw new AppError('validation_failed', {
-    detail: `pending_window_days ${message}.`,
-    errors: [{ path: 'pending_window_days', message }],
-  });
+  throw invalidMember('pending_window_days', `must be at least ${least}, as this tenant demands`);
 }

@@ -2,7 +2,7 @@ import type { AuditLog } from '#audit';
 import { spkiToPem, unwrapPrivateKey, type SealBinding, type Sealer } from '#crypto';
 import type { Database, Transaction } from '#database';
 import { canImport, generateWrappingKey, type EngineRegistry } from '#engines';
-import { AppError, newRequestId, type RequestContext } from '#kernel';
+import { AppError, invalidMember, newRequestId, type RequestContext, type SecretBytes } from '#kernel';
 import {
   claimToken,
   countOpenTokens,
@@ -109,8 +109,7 @@ export class WrappedImportService {
         throw unusable('is for another engine');
       }
       const wrappingKey = await this.sealer.unseal(bindingOf(tenantId, importToken), token.wrappingKey);
-      const pkcs8 = unwrapPrivateKey(wrappingKey, 'sha256', wrappedKey);
-      wrappingKey.wipe();
+      const pkcs8 = unwrapAndWipe(wrappingKey, wrappedKey);
       try {
         const privateKey = pkcs8.expose('import an unwrapped key');
         const wrapped: ImportKeyInput = { ...input, engineId: token.engineId, privateKey };
@@ -126,15 +125,21 @@ export class WrappedImportService {
   }
 }
 
+/** The wrapping key is wiped whether it fits or not. */
+function unwrapAndWipe(wrappingKey: SecretBytes, wrapped: Buffer): SecretBytes {
+  try {
+    return unwrapPrivateKey(wrappingKey, 'sha256', wrapped);
+  } finally {
+    wrappingKey.wipe();
+  }
+}
+
 /** In the transaction that stores the key: there is never a second key of one token. */
 async function useUp(tx: Transaction, tenantId: string, tokenId: string): Promise<void> {
   if (!(await useUpToken(tx, tenantId, tokenId))) throw unusable('was used up meanwhile');
 }
 
-function unusable(message: string): AppError {
-  const path = 'import_token';
-  return new AppError('validation_failed', { detail: `${path} ${message}.`, errors: [{ path, message }] });
-}
+const unusable = (message: string): AppError => invalidMember('import_token', message);
 
 const tooMany = (): AppError =>
   new AppError('rate_limited', {
