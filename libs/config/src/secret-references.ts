@@ -1,6 +1,6 @@
 import { realpathSync, readFileSync, statSync } from 'node:fs';
 import { sep } from 'node:path';
-import { AppError, SecretBytes } from '#kernel';
+import { AppError, invalidMember, SecretBytes } from '#kernel';
 
 /** Variables that a reference may name: else whoever registers engines could have any of them sent to an endpoint. */
 const VARIABLE = /^env:(CLAVIGER_SECRET_[A-Z0-9_]{1,100})$/;
@@ -46,7 +46,4 @@ export class SecretReferences {
   }
 }
 
-function refused(name: string, message: string): AppError {
-  const path = `secrets.${name}`;
-  return new AppError('validation_failed', { detail: `${path} ${message}.`, errors: [{ path, message }] });
-}
+const refused = (name: string, message: string): AppError => invalidMember(`secrets.${name}`, message);

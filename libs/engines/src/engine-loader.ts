@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Database } from '#database';
-import { AppError, type SecretBytes } from '#kernel';
+import { AppError, invalidMember, type SecretBytes } from '#kernel';
 import type { EngineDriver, EngineInput } from './engine-driver.js';
 import type { EngineRecord } from './engine-record.js';
 import { listEngines, listEngineVersions } from './engine.repository.js';
@@ -64,10 +64,10 @@ export class EngineLoader {
   ): Engine {
     try {
       const driver = this.#drivers.get(input.type);
-      if (!driver) throw refusal('type', `must be one of ${[...this.#drivers.keys()].join(', ')}`);
+      if (!driver) throw invalidMember('type', `must be one of ${[...this.#drivers.keys()].join(', ')}`);
       for (const name of secrets.keys()) {
         if (!driver.secretNames.includes(name))
-          throw refusal(`secrets.${name}`, `is not a secret of ${input.type}`);
+          throw invalidMember(`secrets.${name}`, `is not a secret of ${input.type}`);
       }
       return driver.open({ ...input, secrets });
     } finally {
@@ -134,8 +134,4 @@ export class EngineLoader {
     }, DRAIN_MS).unref();
     this.#draining.set(timer, engine);
   }
-}
-
-function refusal(path: string, message: string): AppError {
-  return new AppError('validation_failed', { detail: `${path} ${message}.`, errors: [{ path, message }] });
 }

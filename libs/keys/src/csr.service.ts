@@ -1,5 +1,5 @@
 import { type SignatureRow, findSignatureRow, formatSignature, type KeySpec } from '#crypto';
-import { AppError, type RequestContext } from '#kernel';
+import { AppError, invalidMember, type RequestContext } from '#kernel';
 import * as x509 from '@peculiar/x509';
 import { parseDistinguishedName } from './distinguished-name.js';
 import type { KeyDirectory, StoredKey } from './key-directory.js';
@@ -30,9 +30,6 @@ const USUAL: Readonly<Record<string, string | undefined>> = {
   ECDSA_SECP256K1: 'ECDSA_SECP256K1_SHA_256',
   Ed25519: 'ED25519',
 };
-
-const refuse = (path: string, message: string): AppError =>
-  new AppError('validation_failed', { detail: `${path} ${message}.`, errors: [{ path, message }] });
 
 /** Certificate requests (PKCS#10, RFC 2986) signed by keys that never leave. */
 export class CsrService {
@@ -93,7 +90,7 @@ const toArrayBuffer = (bytes: Buffer): ArrayBuffer => new Uint8Array(bytes).buff
 
 function parseSubject(text: string): x509.Name {
   const fault = textFault(text);
-  if (fault) throw refuse('subject', fault);
+  if (fault) throw invalidMember('subject', fault);
   try {
     const name = new x509.Name(parseDistinguishedName(text));
     name.toArrayBuffer();
@@ -101,7 +98,7 @@ function parseSubject(text: string): x509.Name {
   } catch (error) {
     // What the parser lets pass and the encoder does not is the caller's doing as well.
     const reason = error instanceof SyntaxError ? error.message : 'cannot be encoded';
-    throw refuse(
+    throw invalidMember(
       'subject',
       `${reason}; a distinguished name (RFC 4514) is, for example, CN=example.org,O=Example`,
     );

@@ -15,7 +15,7 @@ import {
   type EngineView,
   type StoredSecret,
 } from '#engines';
-import { AppError, isTenantId, PLATFORM_CHAIN, type RequestContext } from '#kernel';
+import { AppError, invalidMember, isTenantId, PLATFORM_CHAIN, type RequestContext } from '#kernel';
 import { requireVersion } from './if-match.js';
 import { textFault } from './key-rules.js';
 
@@ -223,7 +223,7 @@ export class EngineAdministrationService {
 
   async #try(record: Pick<EngineRecord, 'id' | 'type' | 'name' | 'config' | 'secrets'>): Promise<void> {
     const fault = textFault(record.name) ?? textFault(JSON.stringify(record.config));
-    if (fault) throw refusal('name or config', fault);
+    if (fault) throw invalidMember('name or config', fault);
     const engine = this.#open(record);
     try {
       await engine.connect();
@@ -257,17 +257,13 @@ async function requireTenants(
   { tenants, isDefault }: Pick<EngineRecord, 'tenants' | 'isDefault'>,
 ): Promise<void> {
   if (!tenants) return;
-  if (isDefault) throw refusal('default', 'must be false for an engine that is bound to tenants');
-  if (tenants.length === 0) throw refusal('tenants', 'must name a tenant, or be null for all of them');
+  if (isDefault) throw invalidMember('default', 'must be false for an engine that is bound to tenants');
+  if (tenants.length === 0) throw invalidMember('tenants', 'must name a tenant, or be null for all of them');
   const known = await tx.query<{ id: string }>('SELECT id FROM tenant WHERE id = ANY($1::text[])', [
     tenants.filter(isTenantId),
   ]);
   const missing = tenants.findIndex((tenant) => !known.some(({ id }) => id === tenant));
-  if (missing >= 0) throw refusal(`tenants.${missing}`, 'names no tenant');
-}
-
-function refusal(path: string, message: string): AppError {
-  return new AppError('validation_failed', { detail: `${path} ${message}.`, errors: [{ path, message }] });
+  if (missing >= 0) throw invalidMember(`tenants.${missing}`, 'names no tenant');
 }
 
 const inUse = (whose: string): AppError =>

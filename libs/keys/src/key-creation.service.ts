@@ -15,7 +15,7 @@ import {
   type EngineKey,
   type EngineRegistry,
 } from '#engines';
-import { AppError, newKeyId, type RequestContext } from '#kernel';
+import { AppError, invalidMember, newKeyId, type RequestContext } from '#kernel';
 import { refuseNarrowed } from './key-visibility.js';
 import { viewKey, type KeyView } from './key-view.js';
 import type { KeyMaking } from './key-making.js';
@@ -179,10 +179,8 @@ export class KeyCreationService {
 type MadeKey = Pick<EngineKey, 'spki' | 'evidence'> & Partial<Pick<EngineKey, 'handle'>>;
 
 function chooseSpec(algorithm: string, size: number | undefined): KeySpec {
-  const fail = (path: string, message: string): AppError =>
-    new AppError('validation_failed', { detail: `${path} ${message}.`, errors: [{ path, message }] });
   if (!(KEY_ALGORITHMS as readonly string[]).includes(algorithm)) {
-    throw fail('algorithm', `must be one of ${KEY_ALGORITHMS.join(', ')}`);
+    throw invalidMember('algorithm', `must be one of ${KEY_ALGORITHMS.join(', ')}`);
   }
   const asked = size ?? undefined;
   const [spec, another] = KEY_SPECS.filter(
@@ -190,7 +188,10 @@ function chooseSpec(algorithm: string, size: number | undefined): KeySpec {
   );
   // Kinds of one size only need not be told it.
   if (spec && !another) return spec;
-  throw fail('size', asked === undefined ? `is required for ${algorithm}` : `does not fit ${algorithm}`);
+  throw invalidMember(
+    'size',
+    asked === undefined ? `is required for ${algorithm}` : `does not fit ${algorithm}`,
+  );
 }
 
 /** What an engine can do; one that was never reached is tried now. Throws `unavailable`, whatever is wrong with it. */

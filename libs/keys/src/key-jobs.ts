@@ -1,7 +1,7 @@
 import { sha256 } from '#crypto';
 import type { Database } from '#database';
 import type { JobKind, JobRun, JobStore, JobView } from '#jobs';
-import { AppError, newKeyId, type RequestContext } from '#kernel';
+import { AppError, invalidMember, newKeyId, type RequestContext } from '#kernel';
 import type { CreateKeyInput, KeyCreationService } from './key-creation.service.js';
 import type { Destruction, KeyDestructionService } from './key-destruction.service.js';
 import type { KeyLifecycleService } from './key-lifecycle.service.js';
@@ -73,8 +73,7 @@ export class KeyJobs {
   async createKeys(ctx: RequestContext, { input, jobId }: Asked<CreateKeysInput>): Promise<JobView> {
     const tags = new Set(input.tags ?? []);
     if (tags.size >= LIMITS.tags) {
-      const errors = [{ path: 'tags', message: `must have fewer than ${LIMITS.tags} items here` }];
-      throw new AppError('validation_failed', { detail: `tags ${errors[0]!.message}.`, errors });
+      throw invalidMember('tags', `must have fewer than ${LIMITS.tags} items here`);
     }
     await this.creation.check(ctx, input);
     const job = { kind: 'kms.key.create-bulk', input, total: input.count, ...(jobId && { jobId }) };

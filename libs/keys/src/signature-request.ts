@@ -1,5 +1,5 @@
 import { digestLength, findSignatureRow, fits, type SignatureFormat, type SignatureRow } from '#crypto';
-import { AppError } from '#kernel';
+import { AppError, invalidMember } from '#kernel';
 import { decodeBase64 } from './base64.js';
 import { LIMITS } from './key-rules.js';
 import type { KeyEntity } from './key.entity.js';
@@ -30,19 +30,16 @@ const TYPES: Readonly<Record<string, 'raw' | 'digest' | undefined>> = Object.fre
   Object.assign(Object.create(null) as object, { raw: 'raw', hash: 'digest', digest: 'digest' } as const),
 );
 
-const invalid = (path: string, message: string): AppError =>
-  new AppError('validation_failed', { detail: `${path} ${message}.`, errors: [{ path, message }] });
-
 function readType(text: string | undefined): 'raw' | 'digest' {
   const type = TYPES[(text ?? 'raw').toLowerCase()];
-  if (!type) throw invalid('message_type', 'must be raw, hash or digest');
+  if (!type) throw invalidMember('message_type', 'must be raw, hash or digest');
   return type;
 }
 
 function readMessage(text: string): Buffer {
   const data = decodeBase64(text);
-  if (!data) throw invalid('message', 'must be base64');
-  if (data.length === 0) throw invalid('message', 'must not be empty');
+  if (!data) throw invalidMember('message', 'must be base64');
+  if (data.length === 0) throw invalidMember('message', 'must not be empty');
   if (data.length > LIMITS.messageBytes) {
     throw new AppError('body_too_large', { detail: `The message exceeds ${LIMITS.messageBytes} bytes.` });
   }
@@ -66,7 +63,7 @@ export function readSignatureRequest(input: SignInput): SignatureRequest {
     }
   }
   if (input.salt_length !== undefined && row.scheme !== 'pss')
-    throw invalid('salt_length', 'is for RSASSA-PSS only');
+    throw invalidMember('salt_length', 'is for RSASSA-PSS only');
   const format = input.signature_format ?? 'der';
   return { row, type, data, format, saltLength: input.salt_length ?? 'hash' };
 }

@@ -1,7 +1,7 @@
 import type { AuditAction, AuditLog } from '#audit';
 import { formatSignature, type KeySpec } from '#crypto';
 import type { EngineRegistry } from '#engines';
-import { AppError, type RequestContext } from '#kernel';
+import { AppError, invalidMember, type RequestContext } from '#kernel';
 import type { TenantDirectory, TenantKeys } from '#tenants';
 import type { KeyDirectory, StoredKey } from './key-directory.js';
 import { textFault } from './key-rules.js';
@@ -170,8 +170,6 @@ const written = ({ request, spec, signature }: Made): string =>
 function refuseReferences(items: readonly BatchItem[]): void {
   for (const [index, { reference = '' }] of items.entries()) {
     const message = textFault(reference);
-    const path = `${index}.reference`;
-    if (message)
-      throw new AppError('validation_failed', { detail: `${path} ${message}.`, errors: [{ path, message }] });
+    if (message) throw invalidMember(`${index}.reference`, message);
   }
 }

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { AppError } from '#kernel';
+import { invalidMember } from '#kernel';
 import { SubjectAlternativeNameExtension, type JsonGeneralName } from '@peculiar/x509';
 
 /** Names beside the subject's (RFC 5280 §4.2.1.6). */
@@ -60,11 +60,7 @@ export function alternativeNamesExtension(input: AlternativeNames): SubjectAlter
   const names = KINDS.flatMap(({ member, type, what, fits, spell }) =>
     (input[member] ?? []).map((value): JsonGeneralName => {
       if (fits(value)) return { type, value: spell?.(value) ?? value };
-      const message = `must be ${what}`;
-      throw new AppError('validation_failed', {
-        detail: `${member} ${message}.`,
-        errors: [{ path: member, message }],
-      });
+      throw invalidMember(member, `must be ${what}`);
     }),
   );
   return names.length > 0 ? [new SubjectAlternativeNameExtension(names)] : [];

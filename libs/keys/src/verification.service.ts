@@ -1,5 +1,5 @@
 import { getPublicKeySpec, verifySignature } from '#crypto';
-import { AppError, type RequestContext } from '#kernel';
+import { invalidMember, type RequestContext } from '#kernel';
 import { decodeBase64 } from './base64.js';
 import type { KeyDirectory } from './key-directory.js';
 import { readSignatureRequest, requireFit, type SignInput } from './signature-request.js';
@@ -23,10 +23,7 @@ export class VerificationService {
   async verify(ctx: RequestContext, ref: string, input: VerifyInput): Promise<VerifyAnswer> {
     const request = readSignatureRequest(input);
     const signature = decodeBase64(input.signature);
-    if (!signature) {
-      const errors = [{ path: 'signature', message: 'must be base64' }];
-      throw new AppError('validation_failed', { detail: 'signature must be base64.', errors });
-    }
+    if (!signature) throw invalidMember('signature', 'must be base64');
     const { key } = await this.directory.get(ctx, ref);
     requireFit(request.row, key);
     const valid = await verifySignature({

@@ -1,7 +1,7 @@
 import type { AuditLog } from '#audit';
 import { constantTimeEqual, newSecretKey, type RootWrapper } from '#crypto';
 import { isUniqueViolation, type Database, type Transaction } from '#database';
-import { AppError, isTenantId, type RequestContext } from '#kernel';
+import { AppError, invalidMember, isTenantId, type RequestContext } from '#kernel';
 import { kekBinding } from './kek-binding.js';
 import { TenantKekEntity } from './tenant-kek.entity.js';
 import { TenantEntity, type TenantState } from './tenant.entity.js';
@@ -43,8 +43,7 @@ export class TenantService {
   /** Makes a tenant with a key-encryption key of its own. Throws `validation_failed`, `tenant_exists`. */
   async create(ctx: RequestContext, id: string): Promise<TenantView> {
     if (!isTenantId(id)) {
-      const errors = [{ path: 'tenant_id', message: 'must be 1 to 63 of a-z 0-9 -, no - at either end' }];
-      throw new AppError('validation_failed', { detail: `tenant_id ${errors[0]!.message}.`, errors });
+      throw invalidMember('tenant_id', 'must be 1 to 63 of a-z 0-9 -, no - at either end');
     }
     const kek = newSecretKey();
     try {

@@ -1,18 +1,14 @@
-import { AppError } from '#kernel';
+import { invalidMember } from '#kernel';
 import { decodeBase64, type ImportKeyInput, type WrappedImportInput } from '#keys';
 import type { ImportKeyDto } from './dto/import-key.dto.js';
 
 const MATERIAL = ['private_key', 'public_key', 'wrapped_key'] as const;
 
-function refusal(path: string, message: string): AppError {
-  return new AppError('validation_failed', { detail: `${path} ${message}.`, errors: [{ path, message }] });
-}
-
 function decode(path: (typeof MATERIAL)[number], text: string): Buffer {
   // Line breaks are what `base64` prints unless told otherwise.
   const bytes = decodeBase64(text.replace(/[\r\n]/g, ''));
   if (bytes) return bytes;
-  throw refusal(path, 'must be base64');
+  throw invalidMember(path, 'must be base64');
 }
 
 /** The body of an import as the services take it. Throws `validation_failed`. */
@@ -20,7 +16,7 @@ export function importInput(body: ImportKeyDto): ImportKeyInput | WrappedImportI
   const given = MATERIAL.filter((path) => (body[path] ?? undefined) !== undefined);
   const [path] = given;
   if (!path || given.length > 1) {
-    throw refusal('private_key', 'exactly one of private_key, public_key and wrapped_key is needed');
+    throw invalidMember('private_key', 'exactly one of private_key, public_key and wrapped_key is needed');
   }
   const bytes = decode(path, body[path]!);
   const { name, tags, metadata, passphrase, engine_id, import_token } = body;
@@ -31,10 +27,11 @@ export function importInput(body: ImportKeyDto): ImportKeyInput | WrappedImportI
     engineId: engine_id ?? undefined,
   };
   if ((path === 'wrapped_key') !== ((import_token ?? undefined) !== undefined)) {
-    throw refusal('import_token', 'is needed with wrapped_key, and with nothing else');
+    throw invalidMember('import_token', 'is needed with wrapped_key, and with nothing else');
   }
   if (path === 'wrapped_key') {
-    if ((passphrase ?? undefined) !== undefined) throw refusal('passphrase', 'does not go with wrapped_key');
+    if ((passphrase ?? undefined) !== undefined)
+      throw invalidMember('passphrase', 'does not go with wrapped_key');
     return { ...described, wrappedKey: bytes, importToken: import_token! };
   }
   return {

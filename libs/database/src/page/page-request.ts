@@ -1,4 +1,4 @@
-import { AppError } from '#kernel';
+import { AppError, invalidMember } from '#kernel';
 import type { Condition } from '../filter/condition.js';
 import type { ListResource } from '../filter/list-resource.js';
 import { parseFilter } from '../filter/parser.js';
@@ -85,7 +85,7 @@ function readLimit(query: PageQuery): number | undefined {
   const limit = count('limit', query.limit);
   const pageSize = count('page_size', query.page_size);
   if (limit !== undefined && pageSize !== undefined && limit !== pageSize) {
-    throw invalid('page_size', 'is another name of limit and has another value');
+    throw invalidMember('page_size', 'is another name of limit and has another value');
   }
   return limit ?? pageSize;
 }
@@ -95,7 +95,7 @@ function count(name: string, value: unknown): number | undefined {
   if (text === undefined) return undefined;
   const number = /^[1-9]\d{0,2}$/.test(text) ? Number(text) : 0;
   if (number < PAGE_LIMITS.min || number > PAGE_LIMITS.max) {
-    throw invalid(name, `must be an integer from ${PAGE_LIMITS.min} to ${PAGE_LIMITS.max}`);
+    throw invalidMember(name, `must be an integer from ${PAGE_LIMITS.min} to ${PAGE_LIMITS.max}`);
   }
   return number;
 }
@@ -103,19 +103,19 @@ function count(name: string, value: unknown): number | undefined {
 function readFilters(value: unknown): string[] {
   const values: unknown[] = value === undefined ? [] : Array.isArray(value) ? value : [value];
   if (values.every((item) => typeof item === 'string')) return values;
-  throw invalid('filter', 'must be text');
+  throw invalidMember('filter', 'must be text');
 }
 
 function readSortMode(value: unknown): SortMode | undefined {
   const mode = single('sort_mode', value);
   if (mode === undefined || mode === 'asc' || mode === 'desc') return mode;
-  throw invalid('sort_mode', 'must be asc or desc');
+  throw invalidMember('sort_mode', 'must be asc or desc');
 }
 
 function single(name: string, value: unknown): string | undefined {
   if (value === undefined || typeof value === 'string') return value;
   if (typeof value === 'number') return String(value);
-  throw invalid(name, 'must be given once');
+  throw invalidMember(name, 'must be given once');
 }
 
 function unknownSort(sortBy: string, resource: ListResource): AppError {
@@ -123,11 +123,8 @@ function unknownSort(sortBy: string, resource: ListResource): AppError {
     type === 'jsonb' ? `${name}.<member>` : name,
   );
   const given = JSON.stringify([...sortBy].slice(0, 64).join(''));
-  return invalid('sort_by', `must be one of ${names.join(', ')}, not ${given}`);
+  return invalidMember('sort_by', `must be one of ${names.join(', ')}, not ${given}`);
 }
-
-const invalid = (path: string, message: string): AppError =>
-  new AppError('validation_failed', { detail: `${path} ${message}.`, errors: [{ path, message }] });
 
 const refused = (detail?: string, cause?: unknown): AppError =>
   new AppError('invalid_bookmark', { ...(detail && { detail }), cause });
