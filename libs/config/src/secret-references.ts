@@ -1,6 +1,6 @@
 import { realpathSync, readFileSync, statSync } from 'node:fs';
 import { sep } from 'node:path';
-import { AppError, invalidMember, SecretBytes } from '#kernel';
+import { type AppError, invalidMember, SecretBytes } from '#kernel';
 
 /** Variables that a reference may name: else whoever registers engines could have any of them sent to an endpoint. */
 const VARIABLE = /^env:(CLAVIGER_SECRET_[A-Z0-9_]{1,100})$/;
