@@ -47,19 +47,26 @@ export async function insertJob(tx: Transaction, job: NewJob): Promise<JobRow> {
   return row!;
 }
 
+/** What a job of the tenant that the principal may know of meets; undefined for what is no id of a job. */
+function namedJob(ctx: RequestContext, jobId: string): { condition: string; params: unknown[] } | undefined {
+  // Not every text can be asked for: PostgreSQL has no U+0000.
+  if (!isJobId(jobId)) return undefined;
+  const params: unknown[] = [ctx.tenantId, jobId];
+  const visible = visibilitySql(ctx, (value) => `$${params.push(value)}`);
+  return { condition: `j.tenant_id = $1 AND j.job_id = $2 AND ${visible}`, params };
+}
+
 /** Finds a job of the transaction's tenant that the principal may know of. */
 export async function findJob(
   tx: Transaction,
   ctx: RequestContext,
   jobId: string,
 ): Promise<JobRow | undefined> {
-  // Not every text can be asked for: PostgreSQL has no U+0000.
-  if (!isJobId(jobId)) return undefined;
-  const params: unknown[] = [ctx.tenantId, jobId];
-  const visible = visibilitySql(ctx, (value) => `$${params.push(value)}`);
+  const named = namedJob(ctx, jobId);
+  if (!named) return undefined;
   const [row] = await tx.query<JobRow>(
-    `SELECT ${JOB_COLUMNS} FROM job j WHERE j.tenant_id = $1 AND j.job_id = $2 AND ${visible}`,
-    params,
+    `SELECT ${JOB_COLUMNS} FROM job j WHERE ${named.condition}`,
+    named.params,
   );
   return row;
 }
@@ -83,18 +90,16 @@ export async function cancelJob(
   ctx: RequestContext,
   jobId: string,
 ): Promise<JobRow | undefined> {
-  // Not every text can be asked for: PostgreSQL has no U+0000.
-  if (!isJobId(jobId)) return undefined;
-  const params: unknown[] = [ctx.tenantId, jobId];
-  const visible = visibilitySql(ctx, (value) => `$${params.push(value)}`);
+  const named = namedJob(ctx, jobId);
+  if (!named) return undefined;
   const [row] = await tx.query<JobRow>(
     `UPDATE job j
         SET state = CASE state WHEN 'queued' THEN 'cancelled' ELSE state END,
             finished_ts = CASE state WHEN 'queued' THEN now() END,
             cancel_ts = COALESCE(cancel_ts, now()), updated_ts = now()
-      WHERE j.tenant_id = $1 AND j.job_id = $2 AND j.state IN ('queued', 'running') AND ${visible}
+      WHERE ${named.condition} AND j.state IN ('queued', 'running')
      RETURNING ${JOB_COLUMNS}`,
-    params,
+    named.params,
   );
   return row;
 }

@@ -1,47 +1,37 @@
-import { ApiProperty } from '@nestjs/swagger';
-import { Transform } from 'class-transformer';
-import { ArrayMaxSize, IsArray, IsIn, IsOptional, IsString, MaxLength } from 'class-validator';
+import {
+  BookmarkParameter,
+  FilterParameter,
+  LimitParameter,
+  SortByParameter,
+  SortModeParameter,
+} from '../../edge/listing-parameters.decorator.js';
 
 export class ListJobsQueryDto {
   /**
    * Conditions over job_id, kind, state, created_ts and updated_ts that must all hold.
    * @example ["state[in]queued,running"]
    */
-  @ApiProperty({ type: [String], required: false })
-  @IsOptional()
-  @Transform(({ value }: { value: unknown }) =>
-    value === undefined || Array.isArray(value) ? value : [value],
-  )
-  @IsArray()
-  @ArrayMaxSize(20)
-  @IsString({ each: true })
+  @FilterParameter()
   filter?: string[];
 
   /**
    * Jobs on a page, 1 to 200; 25 unless given.
    * @example 10
    */
-  @ApiProperty({ type: 'integer', minimum: 1, maximum: 200, required: false })
-  @IsOptional()
-  @IsString()
+  @LimitParameter()
   limit?: string;
 
   /** `next_bookmark` of the page before. */
-  @IsOptional()
-  @IsString()
-  @MaxLength(16_384)
+  @BookmarkParameter()
   bookmark?: string;
 
   /**
    * created_ts, updated_ts or job_id.
    * @example created_ts
    */
-  @IsOptional()
-  @IsString()
-  @MaxLength(512)
+  @SortByParameter()
   sort_by?: string;
 
-  @IsOptional()
-  @IsIn(['asc', 'desc'])
+  @SortModeParameter()
   sort_mode?: 'asc' | 'desc';
 }

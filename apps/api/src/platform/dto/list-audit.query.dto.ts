@@ -1,34 +1,25 @@
-import { ApiProperty } from '@nestjs/swagger';
-import { Transform } from 'class-transformer';
-import { ArrayMaxSize, IsArray, IsIn, IsOptional, IsString, MaxLength } from 'class-validator';
+import {
+  BookmarkParameter,
+  FilterParameter,
+  LimitParameter,
+  SortModeParameter,
+} from '../../edge/listing-parameters.decorator.js';
 
 export class ListAuditQueryDto {
   /** Records on a page, 1 to 200; 25 unless given. */
-  @ApiProperty({ type: 'integer', minimum: 1, maximum: 200, required: false })
-  @IsOptional()
-  @IsString()
+  @LimitParameter()
   limit?: string;
 
-  @IsOptional()
-  @IsString()
-  @MaxLength(16_384)
+  @BookmarkParameter()
   bookmark?: string;
 
   /**
    * Over ts, action, outcome, actor, request_id, key_id and event_id.
    * @example ["action[eq]kms.key.sign;ts[af]2026-11-01"]
    */
-  @ApiProperty({ type: [String], required: false })
-  @IsOptional()
-  @Transform(({ value }: { value: unknown }) =>
-    value === undefined || Array.isArray(value) ? value : [value],
-  )
-  @IsArray()
-  @ArrayMaxSize(20)
-  @IsString({ each: true })
+  @FilterParameter()
   filter?: string[];
 
-  @IsOptional()
-  @IsIn(['asc', 'desc'])
+  @SortModeParameter()
   sort_mode?: 'asc' | 'desc';
 }
