@@ -48,6 +48,10 @@ export default defineConfig({
           hookTimeout: 180_000,
         },
       },
+      {
+        extends: true,
+        test: { name: 'chaos', include: ['test/chaos/**/*.spec.ts'], testTimeout: 60_000 },
+      },
     ],
   },
 });

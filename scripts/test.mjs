@@ -112,6 +112,8 @@ const STEPS = {
   unit: project('unit'),
   integration: project('integration'),
   program: project('program'),
+  // A few kills of those that `npm run chaos` has.
+  chaos: project('chaos'),
   // Too short to say how fast anything is: it must run, and show that nothing was left out.
   bench: async () => {
     const built = await node('scripts/build.mjs', 'bench');

@@ -2,19 +2,23 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EmbeddedPostgres } from '#database';
 import { makeDataFolder } from '../../libs/database/test/data-folder.js';
+import { isDatabase, killNow, processesOn } from './process-census.js';
 
 /** A PostgreSQL of the operator's own, for DATABASE_URL to name: roles and an empty database, nothing migrated. */
 export class DatabaseServer {
   private constructor(
-    private readonly server: EmbeddedPostgres,
+    private server: EmbeddedPostgres,
     private readonly dataDir: string,
     private readonly removeFolder: () => void,
   ) {}
 
   static async start(): Promise<DatabaseServer> {
     const { dataDir, remove } = makeDataFolder();
-    const server = await EmbeddedPostgres.start({ dataDir, owner: 'api', log: () => undefined });
-    return new DatabaseServer(server, dataDir, remove);
+    return new DatabaseServer(await DatabaseServer.#run(dataDir), dataDir, remove);
+  }
+
+  static #run(dataDir: string): Promise<EmbeddedPostgres> {
+    return EmbeddedPostgres.start({ dataDir, owner: 'api', log: () => undefined });
   }
 
   /** As the application. */
@@ -35,6 +39,24 @@ export class DatabaseServer {
     url.username = 'postgres';
     url.password = passwords.superuser;
     return url.href;
+  }
+
+  get port(): number {
+    return Number(new URL(this.appUrl).port);
+  }
+
+  /** kill -9 of all its processes. */
+  kill(): void {
+    killNow(
+      processesOn(this.dataDir)
+        .filter(isDatabase)
+        .map(({ pid }) => pid),
+    );
+  }
+
+  /** Starts it again, on another port, with what it had committed. */
+  async recover(): Promise<void> {
+    this.server = await DatabaseServer.#run(this.dataDir);
   }
 
   async stop(): Promise<void> {

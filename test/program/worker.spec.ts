@@ -9,7 +9,7 @@ import { eventually } from '../harness/eventually.js';
 import type { HttpClient } from './http-client.js';
 import { runCommand } from './run-command.js';
 import { Stage, freePort } from './stage.js';
-import { WorkerProcess } from './worker-process.js';
+import { BuiltProcess } from './built-process.js';
 
 const MAIN = 'test/program/stepping-worker.mjs';
 const KIND = 'test.stepping';
@@ -20,11 +20,11 @@ describe('workers beside an API that runs no jobs itself', () => {
   let client: HttpClient;
   let database: Database;
   let queue: JobQueue;
-  const workers: WorkerProcess[] = [];
+  const workers: BuiltProcess[] = [];
 
-  const startWorker = async (): Promise<WorkerProcess> => {
+  const startWorker = async (): Promise<BuiltProcess> => {
     const port = String(await freePort());
-    const worker = await WorkerProcess.start(MAIN, { ...stage.env, CLAVIGER_PORT: port });
+    const worker = await BuiltProcess.worker(MAIN, { ...stage.env, CLAVIGER_PORT: port });
     workers.push(worker);
     return worker;
   };
