@@ -84,7 +84,7 @@ describe(`kill -9, ${KILLS} times, while keys are made in a token (seed ${SEED})
     for (const [at, victim] of victims.entries()) {
       if (isOver(await jobOf(jobId))) jobId = await requestBulk();
       await untilNextKill(jobId);
-      process.stderr.write(`kill ${at + 1}: ${victim}\n`);
+      process.stderr.write(`${process.uptime().toFixed(0)} s, kill ${at + 1}: ${victim}\n`);
       await chaos.kill(victim, chance);
     }
     for (const id of jobIds) {

@@ -9,7 +9,9 @@ export interface PendingRecord {
   readonly body: string;
   /** The answer that will tell of it. */
   readonly answer: Answer | undefined;
-  /** When to give up, in `performance.now()`. */
+  /** When it is committed at the latest, if it can be, whoever shares its commit; in `performance.now()`. */
+  readonly due: number;
+  /** When to give up, likewise. */
   readonly deadline: number;
   /** Told whether it was appended. */
   readonly settle: (appended: boolean) => void;

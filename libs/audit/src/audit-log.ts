@@ -49,12 +49,13 @@ export class AuditLog {
 
   /**
    * Appends the use of a key, and is its gate: resolves to false, with nothing written, when the key or its
-   * tenant is not enabled in the transaction that would have recorded it. Throws `unavailable`.
+   * tenant is not enabled in the transaction that would have recorded it. It may wait `lingerMs` for others to share its
+   * commit. Throws `unavailable`.
    */
-  appendGated(ctx: RequestContext, keyId: string, input: AuditInput): Promise<boolean> {
+  appendGated(ctx: RequestContext, keyId: string, input: AuditInput, lingerMs = 0): Promise<boolean> {
     const body = JSON.stringify(newAuditEvent(ctx, { ...input, keyId }));
     const { tenantId, answer } = ctx;
-    return this.#push({ tenantId, gateKeyId: keyId, body, answer });
+    return this.#push({ tenantId, gateKeyId: keyId, body, answer }, lingerMs);
   }
 
   /**
@@ -82,9 +83,13 @@ export class AuditLog {
   }
 
   /** Whether it was appended. */
-  #push(record: Pick<PendingRecord, 'tenantId' | 'gateKeyId' | 'body' | 'answer'>): Promise<boolean> {
+  #push(
+    record: Pick<PendingRecord, 'tenantId' | 'gateKeyId' | 'body' | 'answer'>,
+    lingerMs = 0,
+  ): Promise<boolean> {
     return new Promise((settle, fail) => {
-      this.#appender.push({ ...record, deadline: performance.now() + PATIENCE_MS, settle, fail });
+      const now = performance.now();
+      this.#appender.push({ ...record, due: now + lingerMs, deadline: now + PATIENCE_MS, settle, fail });
     });
   }
 

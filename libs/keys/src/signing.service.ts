@@ -30,7 +30,14 @@ interface Made {
   readonly spec: KeySpec;
   readonly request: SignatureRequest;
   readonly signature: Buffer;
+  /** How long the engine took for it. */
+  readonly tookMs: number;
 }
+
+/** A record waits so much of the time its signature took for others to share its commit … */
+const LINGER_SHARE = 0.1;
+/** … and never longer: a revocation waits with it. */
+const LINGER_MS = 20;
 
 /** Signs with keys of the tenant. No signature leaves whose audit record is not durable. */
 export class SigningService {
@@ -61,7 +68,9 @@ export class SigningService {
   ): Promise<Buffer> {
     const made = await this.#make(stored, request);
     const { auditMac } = await this.tenantKeys.of(ctx.tenantId);
-    if (!(await this.#record(ctx, made, auditMac, action))) throw await this.#whyRefused(ctx, stored.key);
+    const lingerMs = Math.min(LINGER_MS, made.tookMs * LINGER_SHARE);
+    if (!(await this.#record(ctx, made, auditMac, action, lingerMs)))
+      throw await this.#whyRefused(ctx, stored.key);
     return formatSignature(made.signature, made.spec, request.format);
   }
 
@@ -114,8 +123,9 @@ export class SigningService {
     if (key.state !== 'enabled') throw notEnabled(key);
     const { row, type, data } = request;
     const saltLength = typeof request.saltLength === 'number' ? request.saltLength : undefined;
+    const sinceMs = performance.now();
     const signature = await engineOf(this.engines, key).sign(target, { row, type, data, saltLength });
-    return { key, spec: target.spec, request, signature };
+    return { key, spec: target.spec, request, signature, tookMs: performance.now() - sinceMs };
   }
 
   /** Whether it was recorded. Pushes the record before it returns. */
@@ -124,17 +134,16 @@ export class SigningService {
     { key, request: { row, type, data }, signature }: Made,
     auditMac: (data: Buffer) => string,
     action: AuditAction,
+    lingerMs = 0,
   ): Promise<boolean> {
-    const recorded = await this.audit.appendGated(ctx, key.keyId, {
-      action,
-      outcome: 'success',
-      detail: {
-        algorithm: row.name,
-        message_type: type,
-        message_mac: auditMac(data),
-        signature_mac: auditMac(signature),
-      },
-    });
+    const detail = {
+      algorithm: row.name,
+      message_type: type,
+      message_mac: auditMac(data),
+      signature_mac: auditMac(signature),
+    };
+    const use = { action, outcome: 'success', detail } as const;
+    const recorded = await this.audit.appendGated(ctx, key.keyId, use, lingerMs);
     if (recorded) this.lastUse.note(key.tenantId, key.keyId);
     return recorded;
   }
