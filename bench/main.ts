@@ -8,6 +8,7 @@ import { LISTING } from './cases/listing.js';
 import { MEMORY } from './cases/memory.js';
 import { PROCESSES } from './cases/processes.js';
 import { SIGNING } from './cases/signing.js';
+import { TOKEN } from './cases/token.js';
 import { VERIFYING } from './cases/verifying.js';
 import { describeMachine } from './machine.js';
 import { asMarkdown } from './markdown.js';
@@ -22,6 +23,7 @@ const PARTS: readonly BenchPart[] = [
   BATCH_SIGNING,
   PROCESSES,
   MEMORY,
+  TOKEN,
   KEY_MAKING,
   LISTING,
 ];

@@ -11,7 +11,8 @@ import { ServerProcess } from './servers/server-process.js';
 
 export const API = 'dist/apps/api/src/main.js';
 const CLI = 'dist/apps/cli/src/main.js';
-const SCOPE = 'kms:keys:read kms:keys:write kms:keys:sign kms:keys:verify kms:keys:delete audit:read';
+const SCOPE =
+  'kms:keys:read kms:keys:write kms:keys:sign kms:keys:verify kms:keys:delete kms:engines:admin audit:read';
 
 /** A database of its own, and the servers that run on it. */
 export class Stage {
@@ -58,10 +59,10 @@ export class Stage {
     };
   }
 
-  async start(program = API): Promise<ServerProcess> {
+  async start(program = API, more: Readonly<Record<string, string>> = {}): Promise<ServerProcess> {
     this.#started += 1;
     const logFile = join(this.folder, `server-${process.pid}-${this.#started}.log`);
-    const server = await ServerProcess.start({ program, env: this.#env, logFile });
+    const server = await ServerProcess.start({ program, env: { ...this.#env, ...more }, logFile });
     this.#servers.push(server);
     return server;
   }

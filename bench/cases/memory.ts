@@ -1,23 +1,19 @@
 import type { Bench, BenchPart } from '../bench-part.js';
 import { runLoad } from '../load/run-load.js';
 import { KINDS } from './kinds.js';
+import { loopLag } from './loop-lag.js';
 import { SigningKey } from './signing-key.js';
 
 const TENANT = 'bench-memory';
 const CONNECTIONS = 32;
 const SAMPLE_MS = 500;
-/** monitorEventLoopDelay() of Node measures from tick to tick of a timer of 10 ms, and so has those in every value. */
-const TIMER_MS = 10;
 
 /** Memory and the event loop under full load for long. */
 async function run({ stage, report, scale }: Bench): Promise<void> {
   const api = await stage.start();
   const client = await stage.client(api, TENANT);
   const key = await SigningKey.create(client, KINDS[0]!);
-  const lagMs = async (): Promise<number> => {
-    const text = await (await fetch(`${api.url}/metrics`)).text();
-    return Number(/^nodejs_eventloop_lag_p99_seconds (\S+)$/m.exec(text)?.[1]) * 1_000;
-  };
+  const lag = loopLag(api);
   const samples: number[] = [];
   let sampling: NodeJS.Timeout | undefined;
   const result = await runLoad(
@@ -33,14 +29,13 @@ async function run({ stage, report, scale }: Bench): Promise<void> {
     },
     {
       opened: () => {
-        // Read once: each reading begins anew.
-        void lagMs();
+        void lag.begin();
         sampling = setInterval(() => samples.push(api.residentMiB()), SAMPLE_MS);
       },
       closed: () => clearInterval(sampling),
     },
   );
-  const p99LagMs = (await lagMs()) - TIMER_MS;
+  const p99LagMs = await lag.p99Ms();
   const [least, most] = [Math.min(...samples), Math.max(...samples)];
   const middle = (least + most) / 2;
   const fifth = Math.ceil(samples.length / 5);

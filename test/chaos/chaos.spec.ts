@@ -84,8 +84,10 @@ describe(`kill -9, ${KILLS} times, while keys are made in a token (seed ${SEED})
     for (const [at, victim] of victims.entries()) {
       if (isOver(await jobOf(jobId))) jobId = await requestBulk();
       await untilNextKill(jobId);
-      process.stderr.write(`${process.uptime().toFixed(0)} s, kill ${at + 1}: ${victim}\n`);
+      const since = process.uptime();
       await chaos.kill(victim, chance);
+      const tookS = (process.uptime() - since).toFixed(1);
+      process.stderr.write(`${since.toFixed(0)} s, kill ${at + 1}: ${victim}, back after ${tookS} s\n`);
     }
     for (const id of jobIds) {
       const what = (): string => `job ${id} ends`;

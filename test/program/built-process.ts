@@ -5,6 +5,8 @@ import { PROJECT, cleanEnvironment } from './project-folder.js';
 
 /** What is kept of what it printed, from its end. */
 const KEEP = 2_000_000;
+/** A busy machine takes its time. */
+const START_WITHIN_MS = 90_000;
 
 /** A built program, started without npm. */
 export class BuiltProcess {
@@ -37,6 +39,7 @@ export class BuiltProcess {
         if (child.exitCode !== null) throw new Error(`${main} ended\n${built.printed}`);
         return built.printed.includes(words);
       },
+      START_WITHIN_MS,
     );
     return built;
   }
