@@ -61,7 +61,7 @@ export class JobStore {
       requestId: ctx.requestId,
       dispatchInMs: this.times.redispatchMs,
     });
-    tx.afterCommit(() => this.queue.dispatch({ tenantId, jobId }, place));
+    tx.afterCommit(() => this.queue.dispatch(tenantId, place, jobId));
     return viewJob(row);
   }
 }
