@@ -88,6 +88,22 @@ export class JobStage {
     return row ?? {};
   }
 
+  /** Makes it the job of its tenant that has waited longest. */
+  async prefer(jobId: string, tenantId = 'acme'): Promise<void> {
+    await this.database.transaction({ tenantId }, (tx) =>
+      tx.query(`UPDATE job SET due_ts = 'epoch' WHERE job_id = $1`, [jobId]),
+    );
+  }
+
+  /** Cancels whatever has not finished. */
+  async cancelAll(): Promise<void> {
+    for (const tenantId of ['acme', 'globex'])
+      await this.database.transaction({ tenantId }, (tx) =>
+        tx.query(`UPDATE job SET state = 'cancelled', finished_ts = now(), lease_owner = NULL
+                   WHERE state IN ('queued', 'running')`),
+      );
+  }
+
   /** Ends every process there is. */
   async endAll(): Promise<void> {
     for (const close of this.#closers.splice(0)) await close();

@@ -37,7 +37,7 @@ export { checkSignatureInput, maxSaltLength, type SignatureInput } from './signa
 export { verifySignature, type VerifyInput } from './verify-signature.js';
 export { platformKeyBinding } from './platform-key-binding.js';
 export { newSecretKey, randomBytes } from './random.js';
-export { unwrapPrivateKey, wrapPrivateKey, type OaepHash } from './rsa-aes-key-wrap.js';
+export { requireWrapped, unwrapPrivateKey, wrapPrivateKey, type OaepHash } from './rsa-aes-key-wrap.js';
 export { RootRing } from './root-ring.js';
 export { RootRingError } from './root-ring-error.js';
 export { addRoot, removeRoot } from './root-ring-file.js';

@@ -50,6 +50,12 @@ export function wrapPrivateKey(wrappingSpki: Buffer, hash: OaepHash, pkcs8: Secr
   }
 }
 
+/** Throws as `unwrapPrivateKey` what no wrapping key of RSA 2048 to 4096 can open, by its length alone. */
+export function requireWrapped(wrapped: Buffer): void {
+  const { length } = wrapped;
+  if (length < 256 + 16 || length > 512 + MAX_PKCS8 || length % 8 !== 0) throw unopened();
+}
+
 /** The AES key, or a random one where there is none to be had: then it is KWP that fails, as for any other fault. */
 function openAesKey(privateKey: ReturnType<typeof createPrivateKey>, hash: OaepHash, bytes: Buffer): Buffer {
   const stranger = randomBytes(AES_KEY);

@@ -10,6 +10,7 @@ export interface AttemptId {
 
 /** A job as the process that has it leased sees it. */
 export interface ClaimedRow {
+  job_id: string;
   kind: string;
   input: unknown;
   attempt: number;
@@ -42,24 +43,26 @@ const named = ({ tenantId, jobId, attempt }: AttemptId): unknown[] => [tenantId,
 const after = (placeholder: string): string => `now() + ${placeholder} * interval '1 millisecond'`;
 
 /**
- * Leases a job that is due, by compare and set: of any number of processes that try, one gets it. A running job is due
- * when its lease has run out, which counts as a failure. Undefined where it is not due, finished, of a kind that is not
- * among `kinds`, or its tenant is not served.
+ * Leases the job of the tenant that has waited longest, of those that are due: of any number of processes that try, one
+ * gets it. A running job is due when its lease has run out, which counts as a failure. Undefined where none of `kinds` is
+ * due, or the tenant is not served.
  */
 export async function claimJob(
   tx: Transaction,
-  job: Omit<AttemptId, 'attempt'>,
+  tenantId: string,
   lease: { readonly owner: string; readonly leaseMs: number; readonly kinds: readonly string[] },
 ): Promise<ClaimedRow | undefined> {
   const [row] = await tx.query<ClaimedRow>(
     `UPDATE job
         SET state = 'running', attempt = attempt + 1, failures = failures + (state = 'running')::int,
-            lease_owner = $3, due_ts = ${after('$4')}, dispatch_ts = ${after('$4')}, updated_ts = now()
-      WHERE tenant_id = $1 AND job_id = $2 AND state IN ('queued', 'running') AND due_ts <= now()
-        AND kind = ANY($5) AND ${SERVED}
-     RETURNING kind, input, attempt, failures, progress_done, progress_total, principal, request_id,
+            lease_owner = $2, due_ts = ${after('$3')}, dispatch_ts = ${after('$3')}, updated_ts = now()
+      WHERE tenant_id = $1 AND job_id = (
+        SELECT job_id FROM job
+         WHERE tenant_id = $1 AND state IN ('queued', 'running') AND due_ts <= now() AND kind = ANY($4) AND ${SERVED}
+         ORDER BY due_ts, job_id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED)
+     RETURNING job_id, kind, input, attempt, failures, progress_done, progress_total, principal, request_id,
                cancel_ts IS NOT NULL AS cancelled`,
-    [job.tenantId, job.jobId, lease.owner, lease.leaseMs, lease.kinds],
+    [tenantId, lease.owner, lease.leaseMs, lease.kinds],
   );
   return row;
 }
@@ -116,4 +119,13 @@ export async function requeueJob(
     [...named(id), delayMs, failed ? 1 : 0],
   );
   return changed > 0;
+}
+
+/** Whether the tenant has a job that could be run now. */
+export async function hasWaiting(tx: Transaction, tenantId: string): Promise<boolean> {
+  const rows = await tx.query(
+    `SELECT 1 FROM job WHERE tenant_id = $1 AND state = 'queued' AND due_ts <= now() LIMIT 1`,
+    [tenantId],
+  );
+  return rows.length > 0;
 }

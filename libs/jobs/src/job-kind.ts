@@ -21,8 +21,9 @@ export interface JobRun {
   readonly signal: AbortSignal;
   /**
    * Notes that `done` of `total` is done, which a round trip and a row's change are paid for. Once it resolves, this
-   * attempt was still the job's only one. Throws, as `signal.throwIfAborted()` does, when the attempt should stop;
-   * throws `unavailable` when the database cannot be reached.
+   * attempt was still the job's only one. Throws, as `signal.throwIfAborted()` does, when the attempt should stop, and
+   * when it has done something and had its turn: others wait, and the next attempt goes on from `done`. Throws
+   * `unavailable` when the database cannot be reached.
    */
   progress(done: number): Promise<void>;
   /**

@@ -1,11 +1,10 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Transaction } from '#database';
 import { JobStage, QUICK } from '../../../test/harness/job-stage.js';
 import { claimJob, finishJob, renewLease, requeueJob, type ClaimedRow } from './job-attempt.repository.js';
 import { JobRunner } from './job-runner.js';
 import { JobSweeper } from './job-sweeper.js';
 import type { JobKind, JobRun } from './job-kind.js';
-import type { Delivery } from './queue-backend.js';
 
 const KIND = 'test.leased';
 const NOBODY = { dispatch: () => undefined };
@@ -15,8 +14,8 @@ describe('the lease of a job', () => {
 
   const inAcme = <T>(work: (tx: Transaction) => Promise<T>): Promise<T> =>
     stage.database.transaction({ tenantId: 'acme' }, work);
-  const claim = (jobId: string, owner = 'me', leaseMs = 60_000): Promise<ClaimedRow | undefined> =>
-    inAcme((tx) => claimJob(tx, { tenantId: 'acme', jobId }, { owner, leaseMs, kinds: [KIND] }));
+  const claim = (owner = 'me', leaseMs = 60_000): Promise<ClaimedRow | undefined> =>
+    inAcme((tx) => claimJob(tx, 'acme', { owner, leaseMs, kinds: [KIND] }));
   const at = (jobId: string, attempt: number) => ({ tenantId: 'acme', jobId, attempt });
   const make = async (): Promise<string> => (await stage.enqueue(NOBODY, KIND, null, { total: 3 })).job_id;
   /** As if its holder had been gone for long. */
@@ -44,42 +43,43 @@ describe('the lease of a job', () => {
   beforeAll(async () => {
     stage = await JobStage.open();
   });
+  afterEach(() => stage.cancelAll());
   afterAll(() => stage.close());
 
   it('goes to one of many who want it', async () => {
     const id = await make();
-    const claims = await Promise.all(Array.from({ length: 8 }, (_, n) => claim(id, `process ${n}`)));
+    const claims = await Promise.all(Array.from({ length: 8 }, (_, n) => claim(`process ${n}`)));
     expect(claims.filter(Boolean)).toHaveLength(1);
     expect(await stage.row(id)).toMatchObject({ state: 'running', attempt: 1 });
   });
 
   it('is nobody else’s until it has run out, and then counts as a failure', async () => {
     const id = await make();
-    await claim(id);
-    expect(await claim(id, 'another')).toBeUndefined();
+    await claim();
+    expect(await claim('another')).toBeUndefined();
     await expire(id);
-    expect(await claim(id, 'another')).toMatchObject({ attempt: 2, failures: 1 });
+    expect(await claim('another')).toMatchObject({ attempt: 2, failures: 1 });
   });
 
   it('is not given for a job that is to wait, has finished, or is of another tenant', async () => {
     const waiting = await make();
-    await claim(waiting);
+    await claim();
     await inAcme((tx) => requeueJob(tx, at(waiting, 1), { delayMs: 60_000, failed: true }));
     const finished = await make();
-    await claim(finished);
+    await claim();
     await inAcme((tx) => finishJob(tx, at(finished, 1), { state: 'succeeded', result: '1' }));
-    expect(await claim(waiting)).toBeUndefined();
-    expect(await claim(finished)).toBeUndefined();
-    const foreign = { tenantId: 'globex', jobId: await make() };
+    expect(await claim()).toBeUndefined();
+    await make();
     const lease = { owner: 'me', leaseMs: 1_000, kinds: [KIND] };
-    expect(await stage.database.transaction(foreign, (tx) => claimJob(tx, foreign, lease))).toBeUndefined();
+    const foreign = { tenantId: 'globex' };
+    expect(await stage.database.transaction(foreign, (tx) => claimJob(tx, 'globex', lease))).toBeUndefined();
   });
 
   it('lets an attempt write nothing once there is a newer one', async () => {
     const id = await make();
-    await claim(id, 'stalled');
+    await claim('stalled');
     await expire(id);
-    await claim(id, 'successor');
+    await claim('successor');
     const old = at(id, 1);
     const before = await stage.row(id);
     await inAcme(async (tx) => {
@@ -100,14 +100,14 @@ describe('the lease of a job', () => {
     const kind = kindOf(async (job) => {
       await job.progress(1);
       await expire(id);
-      await claim(id, 'successor');
+      await claim('successor');
       const held = inAcme((tx) => job.hold(tx)).then(() => (effect = 'two at once'));
       await expect(held).rejects.toMatchObject({ code: 'unavailable' });
       await expect(job.progress(2)).rejects.toMatchObject({ code: 'unavailable' });
       expect(job.signal.aborted).toBe(true);
       return 'finished all the same';
     });
-    await runner(kind).run({ tenantId: 'acme', jobId: id });
+    await runner(kind).run('acme');
     expect(effect).toBe('none');
     expect(await stage.row(id)).toMatchObject({
       state: 'running',
@@ -125,37 +125,44 @@ describe('the lease of a job', () => {
       await expect.poll(async () => (await stage.row(id)).due_ts, { timeout: 5_000 }).not.toEqual(first);
       return null;
     });
-    await runner(kind, 600).run({ tenantId: 'acme', jobId: id });
+    await runner(kind, 600).run('acme');
     expect(await stage.row(id)).toMatchObject({ state: 'succeeded', attempt: 1 });
   });
 
   it('holds the job for one transaction, against whoever would take it over meanwhile', async () => {
     const id = await make();
     const kind = kindOf(async (job) => {
-      let claimed: Promise<unknown> | undefined;
       await expire(id);
       await inAcme(async (tx) => {
         await job.hold(tx);
         // Another process is after it while the effect is being made.
-        claimed = claim(id, 'another');
-        const waits = `SELECT 1 FROM pg_locks WHERE NOT granted`;
-        await expect
-          .poll(async () => (await inAcme((other) => other.query(waits))).length)
-          .toBeGreaterThan(0);
+        expect(await claim('another')).toBeUndefined();
       });
-      expect(await claimed).toMatchObject({ attempt: 2 });
+      expect(await claim('another')).toMatchObject({ attempt: 2 });
     });
-    await runner(kind).run({ tenantId: 'acme', jobId: id });
+    await runner(kind).run('acme');
     expect(await stage.row(id)).toMatchObject({ state: 'running', lease_owner: 'another' });
+  });
+
+  it('is of the job that has waited longest, whichever was told of', async () => {
+    const ids = [await make(), await make(), await make()];
+    expect([await claim(), await claim(), await claim()].map((row) => row?.job_id)).toEqual(ids);
+    await inAcme((tx) => requeueJob(tx, at(ids[0]!, 1), { delayMs: 0, failed: false }));
+    const later = await make();
+    expect([await claim(), await claim(), await claim()].map((row) => row?.job_id)).toEqual([
+      ids[0],
+      later,
+      undefined,
+    ]);
   });
 
   it('is given no more than so many times to a job that kills its processes', async () => {
     const id = await make();
-    await claim(id);
+    await claim();
     let runs = 0;
     for (let n = 0; n < 3; n += 1) {
       await expire(id);
-      await runner(kindOf(async () => void (runs += 1), 1)).run({ tenantId: 'acme', jobId: id });
+      await runner(kindOf(async () => void (runs += 1), 1)).run('acme');
     }
     expect(runs).toBe(0);
     expect(await stage.row(id)).toMatchObject({ state: 'failed', error_code: 'internal', attempt: 2 });
@@ -164,8 +171,10 @@ describe('the lease of a job', () => {
   it('is looked for by sweepers that share the work, and not again at once', async () => {
     await inAcme((tx) => tx.execute(`UPDATE job SET dispatch_ts = now() + interval '1 hour'`));
     const ids = [await make(), await make(), await make()];
-    const told: Delivery[] = [];
-    const queue = { dispatch: (delivery: Delivery) => void told.push(delivery) };
+    const told: string[] = [];
+    const queue = {
+      dispatch: (tenantId: string, place: number) => void told.push(`${tenantId} ${place}`),
+    };
     const sweeper = (): JobSweeper =>
       new JobSweeper(stage.database, queue, stage.logger, stage.metrics, { ...QUICK, redispatchMs: 60_000 });
     // Each was told of when it was committed: only what has not moved since is due.
@@ -173,9 +182,16 @@ describe('the lease of a job', () => {
     expect(told).toEqual([]);
     for (const id of ids) await expire(id);
     await Promise.all([sweeper().sweep(), sweeper().sweep(), sweeper().sweep()]);
-    expect(told.map(({ jobId }) => jobId).sort()).toEqual(ids.sort());
-    expect(told[0]).toEqual({ tenantId: 'acme', jobId: told[0]?.jobId });
+    // Whichever sweep took how many of them.
+    expect(told).toHaveLength(3);
+    expect(told).toContain('acme 0');
     await sweeper().sweep();
     expect(told).toHaveLength(3);
+    // Those that are being run come before.
+    await stage.prefer(ids[0]!);
+    await claim();
+    for (const id of ids.slice(1)) await expire(id);
+    await sweeper().sweep();
+    expect(told.slice(3)).toEqual(['acme 1', 'acme 2']);
   });
 });

@@ -9,7 +9,7 @@ const MOST_PENDING = 1_000;
 const PARTING_MS = 2_000;
 
 /**
- * The sending end of the queue that tells processes of jobs. It carries ids only, and it is allowed to lose them: what
+ * The sending end of the queue that tells processes of jobs. It carries tenants' ids only, and it is allowed to lose them: what
  * it is not told, or forgets, the sweeper tells it again.
  */
 export class JobQueue {
@@ -31,15 +31,15 @@ export class JobQueue {
   }
 
   /**
-   * Tells the queue of a job, without waiting and without failing. The same job again is the same delivery. `place` is
-   * how many unfinished jobs of its tenant are before it: the less, the sooner it is delivered, so that a tenant with
-   * many jobs does not keep the others waiting.
+   * Tells the queue that a tenant has a job to be run, without waiting and without failing. `place` is how many others
+   * of the tenant come before: the less, the sooner it is delivered, so that a tenant with many jobs does not keep the
+   * others waiting. A tenant has one delivery at a place, however often it is told of, and one more for each `jobId`.
    */
-  dispatch({ tenantId, jobId }: Delivery, place: number): void {
+  dispatch(tenantId: string, place: number, jobId?: string): void {
     if (this.#closed || !this.reachable || this.#pending.size >= MOST_PENDING) return;
-    const adding = this.#add({ tenantId, jobId }, place)
+    const adding = this.#add(tenantId, place, jobId ?? `${tenantId}.${place}`)
       .catch((error: unknown) => {
-        this.logger.warn({ err: error, job_id: jobId, tenant: tenantId }, 'job not told to the queue');
+        this.logger.warn({ err: error, tenant: tenantId }, 'job not told to the queue');
       })
       .finally(() => this.#pending.delete(adding));
     this.#pending.add(adding);
@@ -53,7 +53,7 @@ export class JobQueue {
     this.#redis?.disconnect();
   }
 
-  async #add(delivery: Delivery, place: number): Promise<void> {
+  async #add(tenantId: string, priority: number, id: string): Promise<void> {
     const queue = (this.#queue ??= this.#open());
     try {
       await queue.waitUntilReady();
@@ -63,12 +63,8 @@ export class JobQueue {
       await queue.close().catch(() => undefined);
       throw error;
     }
-    await queue.add('job', delivery, {
-      jobId: delivery.jobId,
-      priority: place,
-      removeOnComplete: true,
-      removeOnFail: true,
-    });
+    const delivery: Delivery = { tenantId };
+    await queue.add('job', delivery, { jobId: id, priority, removeOnComplete: true, removeOnFail: true });
   }
 
   #open(): ReturnType<typeof openQueue> {

@@ -5,6 +5,7 @@ import type { Logger, Metrics } from '#observability';
 import {
   claimJob,
   finishJob,
+  hasWaiting,
   requeueJob,
   type AttemptId,
   type ClaimedRow,
@@ -52,22 +53,23 @@ export class JobRunner {
   }
 
   /**
-   * Runs a job, if it is due and nobody else runs it, and resolves when this attempt is over, however it went. Throws
-   * `unavailable` where the database cannot be reached; the job is then tried again, here or elsewhere.
+   * Runs the job of a tenant that has waited longest, if one is due, and resolves when this attempt is over, however it
+   * went: with whether the tenant has one that waits. Throws `unavailable` where the database cannot be reached; the job
+   * is then tried again, here or elsewhere.
    */
-  async run(job: Omit<AttemptId, 'attempt'>): Promise<void> {
-    if (this.#returning) return;
+  async run(tenantId: string): Promise<boolean> {
+    if (this.#returning) return true;
     const { database, owner } = this.options;
     const sinceMs = performance.now();
     const lease = { owner, leaseMs: this.#times.leaseMs, kinds: [...this.#kinds.keys()] };
-    const claimed = await database.transaction(job, (tx) => claimJob(tx, job, lease));
+    const claimed = await database.transaction({ tenantId }, (tx) => claimJob(tx, tenantId, lease));
     const kind = claimed && this.#kinds.get(claimed.kind);
-    if (!kind) return;
-    const running = new RunningJob(database, this.#times.leaseMs, job, claimed, sinceMs);
+    if (!kind) return false;
+    const running = new RunningJob(database, this.#times, tenantId, claimed, sinceMs);
     this.#running.add(running);
     try {
       if (this.#returning) running.stop('returned');
-      await this.#attempt(kind, running, claimed);
+      return await this.#attempt(kind, running, claimed);
     } finally {
       running.end();
       this.#running.delete(running);
@@ -80,7 +82,7 @@ export class JobRunner {
     for (const running of this.#running) running.stop('returned');
   }
 
-  async #attempt(kind: JobKind, running: RunningJob, { failures }: ClaimedRow): Promise<void> {
+  async #attempt(kind: JobKind, running: RunningJob, { failures }: ClaimedRow): Promise<boolean> {
     const most = kind.maxFailures ?? MAX_FAILURES;
     if (failures >= most) {
       const error = new AppError('internal', { detail: 'The job was interrupted too often.' });
@@ -94,7 +96,7 @@ export class JobRunner {
       const retryMs = failures + 1 < most ? backoffMs(failures + 1, this.#times) : undefined;
       return this.#close(kind, running, (tx, id) => this.#settle(tx, id, { running, error, retryMs }));
     }
-    await this.#close(kind, running, async (tx, id) =>
+    return this.#close(kind, running, async (tx, id) =>
       (await finishJob(tx, id, { state: 'succeeded', result })) ? 'succeeded' : 'lost',
     );
   }
@@ -128,17 +130,23 @@ export class JobRunner {
     else this.options.logger.info(about, 'job refused');
   }
 
-  /** Writes how an attempt ended. Where that cannot be written, its lease runs out, and the job is run again. */
+  /** Writes how an attempt ended, and gives whether a job of the tenant waits. Where that cannot be written, its lease runs out, and the job is run again. */
   async #close(
     { kind }: JobKind,
     running: RunningJob,
     write: (tx: Transaction, id: AttemptId) => Promise<Ending>,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const { database, logger, metrics } = this.options;
-    const ending = await database.transaction(running.ctx, (tx) => write(tx, running.id));
-    metrics.jobAttempts.inc({ kind, outcome: ending });
     const { tenantId, jobId, attempt } = running.id;
-    logger.info({ job_id: jobId, kind, tenant: tenantId, attempt, outcome: ending }, 'job');
+    const [ending, waiting] = await database.transaction(running.ctx, async (tx) => [
+      await write(tx, running.id),
+      await hasWaiting(tx, tenantId),
+    ]);
+    metrics.jobAttempts.inc({ kind, outcome: ending });
+    // A long job gives way every few seconds.
+    const level = ending === 'returned' ? 'debug' : 'info';
+    logger[level]({ job_id: jobId, kind, tenant: tenantId, attempt, outcome: ending }, 'job');
+    return waiting;
   }
 }
 

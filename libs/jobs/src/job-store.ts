@@ -15,7 +15,7 @@ const MAX_INPUT = 1_048_576;
 export interface JobRequest {
   /** Of a `JobKind` that the processes which run jobs know. */
   readonly kind: string;
-  /** JSON that `run` is given. **Never a secret**: it is stored as it is. */
+  /** JSON that `run` is given; stored as it is until the job has ended, and then erased. **Never a secret in clear.** */
   readonly input: unknown;
   /** Of what `JobRun.progress` counts; 1 unless given. */
   readonly total?: number;
@@ -61,7 +61,7 @@ export class JobStore {
       requestId: ctx.requestId,
       dispatchInMs: this.times.redispatchMs,
     });
-    tx.afterCommit(() => this.queue.dispatch({ tenantId, jobId }, place));
+    tx.afterCommit(() => this.queue.dispatch(tenantId, place, jobId));
     return viewJob(row);
   }
 }

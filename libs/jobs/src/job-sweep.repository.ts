@@ -3,7 +3,8 @@ import type { Transaction } from '#database';
 /** A job that a queue should know of. */
 export interface DueJob {
   readonly tenantId: string;
-  readonly jobId: string;
+  /** How many jobs of the tenant are being run. */
+  readonly running: number;
 }
 
 /** Unfinished jobs of all tenants, in numbers. */
@@ -28,7 +29,9 @@ export async function takeDueJobs(tx: Transaction, most: number, againInMs: numb
         ORDER BY j.dispatch_ts LIMIT $1 FOR UPDATE OF j SKIP LOCKED)
      UPDATE job j SET dispatch_ts = now() + $2 * interval '1 millisecond'
        FROM due WHERE j.tenant_id = due.tenant_id AND j.job_id = due.job_id
-     RETURNING j.tenant_id AS "tenantId", j.job_id AS "jobId"`,
+     RETURNING j.tenant_id AS "tenantId",
+               (SELECT count(*)::int FROM job r
+                 WHERE r.tenant_id = j.tenant_id AND r.state = 'running' AND r.dispatch_ts > now()) AS running`,
     [most, againInMs],
   );
 }

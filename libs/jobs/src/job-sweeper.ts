@@ -45,10 +45,10 @@ export class JobSweeper {
       takeDueJobs(tx, MOST_SWEPT, this.times.redispatchMs),
     );
     const places = new Map<string, number>();
-    for (const job of due) {
-      const place = places.get(job.tenantId) ?? 0;
-      places.set(job.tenantId, place + 1);
-      this.queue.dispatch(job, place);
+    for (const { tenantId, running } of due) {
+      const place = places.get(tenantId) ?? running;
+      places.set(tenantId, place + 1);
+      this.queue.dispatch(tenantId, place);
     }
     if (this.#sweeps++ % SWEEPS_A_CENSUS === 0) {
       this.metrics.setJobs(await this.database.system('count-jobs', countJobs, { readOnly: true }));

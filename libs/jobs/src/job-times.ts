@@ -2,6 +2,8 @@
 export interface JobTimes {
   /** A lease is good for this long; it is renewed three times as often. */
   readonly leaseMs: number;
+  /** A job that has worked for so long gives way to others at its next note of progress. */
+  readonly turnMs: number;
   /** A job that was told to a queue and has not moved since is told again. */
   readonly redispatchMs: number;
   /** How often it is looked for such jobs. */
@@ -14,6 +16,7 @@ export interface JobTimes {
 
 export const JOB_TIMES: JobTimes = Object.freeze({
   leaseMs: 15_000,
+  turnMs: 5_000,
   redispatchMs: 15_000,
   sweepMs: 2_000,
   retryMs: 1_000,

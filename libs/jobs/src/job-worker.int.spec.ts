@@ -86,13 +86,12 @@ describe.each(['PostgreSQL', 'Redis'])('a job that %s tells of', (backend) => {
     await Promise.all([stage.worker([kind]), stage.worker([kind])]);
     const queues = [stage.queue(), stage.queue()];
     const { job_id: jobId } = await stage.enqueue(queues[0]!, kind.kind);
-    for (const queue of queues)
-      for (let n = 0; n < 10; n += 1) queue.dispatch({ tenantId: 'acme', jobId }, n);
+    for (const queue of queues) for (let n = 0; n < 10; n += 1) queue.dispatch('acme', n, jobId);
     await gate.reached;
-    for (const queue of queues) queue.dispatch({ tenantId: 'acme', jobId }, 0);
+    for (const queue of queues) queue.dispatch('acme', 0, jobId);
     gate.open();
     await ends(jobId, 'succeeded');
-    queues[1]!.dispatch({ tenantId: 'acme', jobId }, 0);
+    queues[1]!.dispatch('acme', 0, jobId);
     // Whatever was delivered before this one has been seen to.
     const { job_id: last } = await stage.enqueue(queues[1]!, kind.kind);
     await ends(last, 'succeeded');
@@ -118,6 +117,71 @@ describe.each(['PostgreSQL', 'Redis'])('a job that %s tells of', (backend) => {
     gate.open();
     await expect.poll(() => order.length, { timeout: 10_000 }).toBe(5);
     expect(order).toEqual(['globex', 'acme', 'acme', 'acme', 'acme']);
+  });
+
+  it('gives way when it has had its turn, and goes on where it was', async () => {
+    const turns: string[] = [];
+    const total = 3;
+    const kind = new TestKind('test.turns', async (job) => {
+      turns.push(`${job.ctx.tenantId} ${String(job.input)}`);
+      for (let done = job.done; done < total; done += 1) await job.progress(done + 1);
+      return job.done;
+    });
+    const gate = new Gate();
+    const first = new TestKind('test.first', () => gate.pass());
+    // Every turn is one step, and no sweep helps.
+    const times = { ...QUICK, redispatchMs: 60_000, turnMs: 0 };
+    await stage.worker([kind, first], times, 1);
+    const queue = stage.queue();
+    await expect.poll(() => queue.reachable).toBe(true);
+    await stage.enqueue(queue, first.kind);
+    await gate.reached;
+    const jobs = [];
+    for (const input of [1, 2]) jobs.push(await stage.enqueue(queue, kind.kind, input, { total }));
+    jobs.push(await stage.enqueue(queue, kind.kind, 'only', { total, ctx: stage.ctx('globex') }));
+    await queue.close();
+    gate.open();
+    for (const { job_id: id } of jobs.slice(0, 2)) await ends(id, 'succeeded');
+    expect(await stage.row(jobs[0]!.job_id)).toMatchObject({ result: 2, attempt: 3, failures: 0 });
+    expect(turns.filter((turn) => turn === 'acme 1')).toHaveLength(3);
+    // Turn about, by tenant, and in a tenant by job.
+    expect(turns.filter((turn) => turn === 'globex only')).toHaveLength(3);
+    expect(turns.at(-1)).toBe('acme 2');
+    expect(turns.filter((turn) => turn.startsWith('acme'))).toEqual([
+      'acme 1',
+      'acme 2',
+      'acme 1',
+      'acme 2',
+      'acme 1',
+      'acme 2',
+    ]);
+  });
+
+  it('of one tenant begins long before four long ones of another end, which have every place', async () => {
+    const gate = new Gate();
+    let steps = 0;
+    let begunAt = Infinity;
+    const total = 25;
+    const kind = new TestKind('test.long', async (job) => {
+      for (let done = job.done; done < total; done += 1) {
+        if ((steps += 1) === 10) await Promise.race([gate.pass(), until(job.signal)]);
+        await job.progress(done + 1);
+      }
+    });
+    const short = new TestKind('test.short', async () => void (begunAt = steps));
+    await stage.worker([kind, short], { ...QUICK, leaseMs: 15_000, redispatchMs: 60_000, turnMs: 20 });
+    const queue = stage.queue();
+    const long = [];
+    for (let n = 0; n < 4; n += 1) long.push(await stage.enqueue(queue, kind.kind, n, { total }));
+    await gate.reached;
+    await stage.enqueue(queue, short.kind, null, { ctx: stage.ctx('globex') });
+    gate.open();
+    for (const { job_id: id } of long) await ends(id, 'succeeded');
+    expect(begunAt).toBeLessThan(total);
+    // No step was made twice or left out, however often they gave way.
+    expect(steps).toBe(4 * total);
+    for (const { job_id: id } of long)
+      expect(await stage.row(id)).toMatchObject({ failures: 0, progress_done: total });
   });
 
   it('that was never told of is found by the sweeper', async () => {

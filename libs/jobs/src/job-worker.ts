@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
-import { AppError, isJobId, isTenantId } from '#kernel';
+import { AppError, isTenantId } from '#kernel';
 import type { Metrics } from '#observability';
 import type { JobQueue } from './job-queue.js';
 import { JobRunner, type JobRunnerOptions } from './job-runner.js';
@@ -41,9 +41,13 @@ export class JobWorker {
    */
   async start(): Promise<void> {
     const { backend, concurrency, logger } = this.options;
-    const receiver = openReceiver(backend, concurrency, (delivery) => this.#receive(delivery));
+    const receiver = openReceiver(backend, concurrency, ({ data }) => this.#receive(data));
     this.#receiver = receiver;
     receiver.on('error', (error) => this.#tell(error));
+    // Not before: while a delivery is being worked on, the queue takes the same one for told.
+    receiver.on('completed', ({ data, opts }, waiting) => {
+      if (waiting) this.#tellAgain(data as Delivery, opts.priority ?? 0);
+    });
     if (backend.redisUrl === undefined) {
       await receiver.waitUntilReady().catch(async (error: unknown) => {
         await receiver.close();
@@ -76,11 +80,15 @@ export class JobWorker {
     this.options.logger.warn({ err: error }, 'jobs cannot be received');
   }
 
-  /** A queue is believed nothing: what it names is run only if its row says that it is due. */
-  async #receive(delivery: unknown): Promise<void> {
-    const { tenantId, jobId } = (delivery ?? {}) as Partial<Delivery>;
-    if (!isTenantId(tenantId) || !isJobId(jobId)) return;
-    await this.#runner.run({ tenantId, jobId });
+  /** A queue is believed nothing: what is run is what the tenant's rows say is due. */
+  async #receive(delivery: unknown): Promise<boolean> {
+    const { tenantId } = (delivery ?? {}) as Partial<Delivery>;
+    return isTenantId(tenantId) && this.#runner.run(tenantId);
+  }
+
+  /** The tenant goes to the end of its place, behind the others there; to the first as well, which may have become free. */
+  #tellAgain({ tenantId }: Delivery, place: number): void {
+    for (const at of new Set([0, place])) this.options.queue.dispatch(tenantId, at);
   }
 }
 

@@ -16,10 +16,9 @@ export interface QueueBackend {
   readonly databaseUrl: string;
 }
 
-/** All that a queue ever holds of a job. */
+/** All that a queue is told: whose turn it is. Which of the tenant's jobs is run, its rows say. */
 export interface Delivery {
   readonly tenantId: string;
-  readonly jobId: string;
 }
 
 /** The schema that BullMQ has to itself. */
@@ -67,9 +66,8 @@ export const openQueue = (backend: QueueBackend, redis: Redis | undefined): Redi
 export function openReceiver(
   backend: QueueBackend,
   concurrency: number,
-  process: (delivery: unknown) => Promise<void>,
-): RedisWorker {
-  const processor: Processor = (job) => process(job.data);
+  processor: Processor<unknown, boolean>,
+): RedisWorker<unknown, boolean> {
   const options = {
     autorun: false,
     concurrency,
@@ -88,7 +86,7 @@ export function openReceiver(
       ...options,
       connection: postgres(backend, 2),
     });
-    return worker as unknown as RedisWorker;
+    return worker as unknown as RedisWorker<unknown, boolean>;
   }
   const connection = { url: redisUrl, maxRetriesPerRequest: null, connectTimeout: 5_000, keepAlive: 10_000 };
   return new RedisWorker(QUEUE_NAME, processor, { ...options, connection, prefix: PREFIX });

@@ -4,6 +4,7 @@ import { AppError, type RequestContext } from '#kernel';
 import { lockAttempt, renewLease, type AttemptId, type ClaimedRow } from './job-attempt.repository.js';
 import type { JobRun } from './job-kind.js';
 import { contextOf } from './job-row.js';
+import type { JobTimes } from './job-times.js';
 
 /** Why an attempt should stop. `returned`: the job goes back into the queue, and nothing has failed. */
 export type StopReason = 'cancelled' | 'lost' | 'returned';
@@ -21,6 +22,7 @@ export class RunningJob implements JobRun {
   readonly done: number;
   readonly total: number;
   readonly id: AttemptId;
+  readonly #turnEndsMs: number;
   readonly #stop = new AbortController();
   #reason: StopReason | undefined;
   #beat: NodeJS.Timeout | undefined;
@@ -29,13 +31,14 @@ export class RunningJob implements JobRun {
 
   constructor(
     private readonly database: Database,
-    private readonly leaseMs: number,
-    job: Pick<AttemptId, 'tenantId' | 'jobId'>,
+    private readonly times: Pick<JobTimes, 'leaseMs' | 'turnMs'>,
+    tenantId: string,
     claimed: ClaimedRow,
     claimedMs: number,
   ) {
-    this.id = { tenantId: job.tenantId, jobId: job.jobId, attempt: claimed.attempt };
-    this.ctx = contextOf(job.tenantId, claimed.principal, claimed.request_id);
+    this.id = { tenantId, jobId: claimed.job_id, attempt: claimed.attempt };
+    this.#turnEndsMs = claimedMs + times.turnMs;
+    this.ctx = contextOf(tenantId, claimed.principal, claimed.request_id);
     this.input = claimed.input;
     this.done = claimed.progress_done;
     this.total = claimed.progress_total;
@@ -64,6 +67,9 @@ export class RunningJob implements JobRun {
   async progress(done: number): Promise<void> {
     this.signal.throwIfAborted();
     await this.#renew(done);
+    // Only what has got further is handed back: else it might never come to its end.
+    const gotFurther = done > this.done && done < this.total;
+    if (gotFurther && performance.now() >= this.#turnEndsMs) this.stop('returned');
     this.signal.throwIfAborted();
   }
 
@@ -88,7 +94,7 @@ export class RunningJob implements JobRun {
   /** The lease is good from `sinceMs` on, when it was asked for: the database's own count began no sooner. */
   #leased(sinceMs: number): void {
     clearTimeout(this.#expiry);
-    const leftMs = sinceMs + this.leaseMs - performance.now();
+    const leftMs = sinceMs + this.times.leaseMs - performance.now();
     this.#expiry = setTimeout(() => this.stop('lost'), Math.max(0, leftMs)).unref();
   }
 
@@ -99,13 +105,13 @@ export class RunningJob implements JobRun {
       void this.#renew()
         .catch(() => undefined)
         .finally(() => this.#schedule());
-    }, this.leaseMs / 3).unref();
+    }, this.times.leaseMs / 3).unref();
   }
 
   async #renew(done?: number): Promise<void> {
     const sinceMs = performance.now();
     const lease = await this.database.transaction(this.ctx, (tx) =>
-      renewLease(tx, this.id, this.leaseMs, done),
+      renewLease(tx, this.id, this.times.leaseMs, done),
     );
     if (this.#ended) return;
     if (!lease) return this.stop('lost');

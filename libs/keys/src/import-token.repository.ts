@@ -44,6 +44,20 @@ export async function insertToken(
   return row!.expires_ts;
 }
 
+/** Looks at a token, and whether an import has it at the moment; undefined where it is unknown or expired. */
+export async function findToken(
+  tx: Transaction,
+  tenantId: string,
+  tokenId: string,
+): Promise<{ readonly engineId: string; readonly isInUse: boolean } | undefined> {
+  const [row] = await tx.query<{ engine_id: string; in_use: boolean }>(
+    `SELECT engine_id, claimed_ts IS NOT NULL AND claimed_ts >= now() AS in_use FROM import_token
+      WHERE tenant_id = $1 AND token_id = $2 AND expires_ts > now()`,
+    [tenantId, tokenId],
+  );
+  return row && { engineId: row.engine_id, isInUse: row.in_use };
+}
+
 /** Takes a token for one import; undefined where it is unknown, expired, or taken by another. */
 export async function claimToken(
   tx: Transaction,

@@ -11,6 +11,7 @@ export { DELETION_WINDOW_DAYS, KeyDestructionService, type Destruction } from '.
 export { KeyDirectory } from './key-directory.js';
 export { KeyEditingService } from './key-editing.service.js';
 export { BULK, KeyJobs, type CreateKeysInput } from './key-jobs.js';
+export { KeyImportJobs } from './key-import-jobs.js';
 export { KeyLifecycleService } from './key-lifecycle.service.js';
 export { KeyListingService, type KeyPage, type KeyStats } from './key-listing.service.js';
 export { KeyMaking } from './key-making.js';

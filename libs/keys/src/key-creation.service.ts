@@ -6,6 +6,7 @@ import {
   parsePublicKey,
   fingerprintOf,
   type KeySpec,
+  type ParsedPrivateKey,
 } from '#crypto';
 import type { Database, Transaction } from '#database';
 import {
@@ -14,8 +15,9 @@ import {
   type EngineDescription,
   type EngineKey,
   type EngineRegistry,
+  type ImportingEngine,
 } from '#engines';
-import { AppError, invalidMember, newKeyId, type RequestContext } from '#kernel';
+import { AppError, invalidMember, newKeyId, type RequestContext, type SecretBytes } from '#kernel';
 import { refuseNarrowed } from './key-visibility.js';
 import { viewKey, type KeyView } from './key-view.js';
 import type { KeyMaking } from './key-making.js';
@@ -81,21 +83,16 @@ export class KeyCreationService {
     confirm: Confirm = async () => undefined,
   ): Promise<KeyView> {
     refuseNarrowed(ctx);
-    const engine = this.engines.get(ctx.tenantId, input.engineId);
     if (input.publicKey) {
+      const engine = this.engines.get(ctx.tenantId, input.engineId);
       const { spki, spec } = parsePublicKey(input.publicKey);
       const { algorithm, size } = spec;
       const material: Material = { keyId, algorithm, size, hasPrivateKey: false, origin: 'imported' };
       return this.#bringIntoBeing(ctx, input, engine, material, async () => ({ spki }));
     }
-    if (!canImport(engine)) {
-      throw new AppError('unsupported_by_engine', { detail: 'This engine does not take private keys.' });
-    }
-    const parsed = await parsePrivateKey(ctx.tenantId, input.privateKey ?? Buffer.alloc(0), input.passphrase);
+    const { engine, parsed, spec } = await this.#planImport(ctx, input);
     try {
-      const { algorithm, size } = parsed.spec;
-      const spec = requireSpec((await reached(engine)).importSpecs, algorithm, size);
-      await this.#refuseKnown(ctx, parsed.fingerprint);
+      const { algorithm, size } = spec;
       const material: Material = { keyId, algorithm, size, hasPrivateKey: true, origin: 'imported' };
       const make = async (): Promise<MadeKey> => {
         const taken = await engine.importKey({ tenantId: ctx.tenantId, keyId }, spec, parsed.pkcs8);
@@ -114,6 +111,39 @@ export class KeyCreationService {
   /** Throws what `create` would throw for its input, and makes nothing. */
   async check(ctx: RequestContext, input: CreateKeyInput): Promise<void> {
     await this.#plan(ctx, input);
+  }
+
+  /**
+   * Throws what `import` would throw for its input, and makes nothing. Gives a private key as it was read, the caller's to
+   * wipe.
+   */
+  async checkImport(ctx: RequestContext, input: ImportKeyInput): Promise<SecretBytes | undefined> {
+    refuseNarrowed(ctx);
+    if (!input.publicKey) return (await this.#planImport(ctx, input)).parsed.pkcs8;
+    this.engines.get(ctx.tenantId, input.engineId);
+    await this.#refuseKnown(ctx, fingerprintOf(parsePublicKey(input.publicKey).spki));
+    return undefined;
+  }
+
+  /** Reads a private key and finds that it can be taken; what was read is the caller's to wipe. */
+  async #planImport(
+    ctx: RequestContext,
+    { engineId, privateKey = Buffer.alloc(0), passphrase }: ImportKeyInput,
+  ): Promise<{ engine: ImportingEngine; parsed: ParsedPrivateKey; spec: KeySpec }> {
+    const engine = this.engines.get(ctx.tenantId, engineId);
+    if (!canImport(engine)) {
+      throw new AppError('unsupported_by_engine', { detail: 'This engine does not take private keys.' });
+    }
+    const parsed = await parsePrivateKey(ctx.tenantId, privateKey, passphrase);
+    try {
+      const { algorithm, size } = parsed.spec;
+      const spec = requireSpec((await reached(engine)).importSpecs, algorithm, size);
+      await this.#refuseKnown(ctx, parsed.fingerprint);
+      return { engine, parsed, spec };
+    } catch (error) {
+      parsed.pkcs8.wipe();
+      throw error;
+    }
   }
 
   async #plan(ctx: RequestContext, input: CreateKeyInput): Promise<{ engine: Engine; spec: KeySpec }> {

@@ -16,10 +16,12 @@ export interface CreateKeysInput extends CreateKeyInput {
 
 export const BULK = Object.freeze({ max: 10_000, nameLength: 249 });
 
-/** Keys of a bulk that are made at a time, between two notes of the progress. */
-const CHUNK = 16;
-/** Of them, so many at once: a device has other work as well. */
+/** Keys of a bulk that are made at once: a device has other work as well. */
 const AT_ONCE = 4;
+/** Between two notes of the progress there are so many at most … */
+const MOST_IN_A_CHUNK = 32;
+/** … and as many as take about so long, since a job gives way to others where it notes its progress. */
+const CHUNK_MS = 500;
 
 /** How a job is asked for; `jobId` is chosen beforehand by who may ask again. */
 interface Asked<Input> {
@@ -121,10 +123,15 @@ export class KeyJobs {
     const { count, ...key } = job.input as CreateKeysInput;
     const tag = bulkTag(job.jobId);
     const described = { ...key, tags: [...new Set([...(key.tags ?? []), tag])] };
-    for (let done = job.done; done < count; done = Math.min(done + CHUNK, count)) {
-      const indices = Array.from({ length: Math.min(CHUNK, count - done) }, (_, at) => done + at);
+    let chunk = AT_ONCE;
+    for (let done = job.done; done < count;) {
+      const indices = Array.from({ length: Math.min(chunk, count - done) }, (_, at) => done + at);
+      const sinceMs = performance.now();
       await this.#createMissing(job, indices, described);
-      await job.progress(Math.min(done + CHUNK, count));
+      done += indices.length;
+      await job.progress(done);
+      const wasQuick = performance.now() - sinceMs < CHUNK_MS;
+      chunk = wasQuick ? Math.min(chunk * 2, MOST_IN_A_CHUNK) : AT_ONCE;
     }
     return { keys: count, tag };
   }

@@ -1,11 +1,12 @@
 import type { AuditLog } from '#audit';
-import { spkiToPem, unwrapPrivateKey, type SealBinding, type Sealer } from '#crypto';
+import { requireWrapped, spkiToPem, unwrapPrivateKey, type SealBinding, type Sealer } from '#crypto';
 import type { Database, Transaction } from '#database';
 import { canImport, generateWrappingKey, type EngineRegistry } from '#engines';
 import { AppError, invalidMember, newRequestId, type RequestContext, type SecretBytes } from '#kernel';
 import {
   claimToken,
   countOpenTokens,
+  findToken,
   giveTokenBack,
   insertToken,
   MAX_OPEN_TOKENS,
@@ -57,7 +58,7 @@ export class WrappedImportService {
     const engine = this.engines.list(ctx.tenantId).find((one) => one.describe().id === engineId);
     if (!engine) throw new AppError('not_found', { detail: 'There is no such engine.' });
     if (!canImport(engine)) {
-      throw new AppError('unsupported_by_engine', { detail: 'This engine does not take private keys.' });
+      throw takesNone();
     }
     const { tenantId } = ctx;
     if ((await this.database.transaction(ctx, (tx) => countOpenTokens(tx, tenantId))) >= MAX_OPEN_TOKENS) {
@@ -89,6 +90,29 @@ export class WrappedImportService {
     } finally {
       pkcs8.wipe();
     }
+  }
+
+  /** Throws what `import` would throw for its input, but for what only unwrapping shows, and uses nothing up. */
+  async check(ctx: RequestContext, { importToken, wrappedKey, engineId }: WrappedImportInput): Promise<void> {
+    refuseNarrowed(ctx);
+    const { tenantId } = ctx;
+    const find = { readOnly: true };
+    const token = await this.database.transaction(ctx, (tx) => findToken(tx, tenantId, importToken), find);
+    if (!token || token.isInUse) throw unusable('is unknown, expired, used up or in use');
+    if (engineId !== undefined && engineId !== token.engineId) throw unusable('is for another engine');
+    requireWrapped(wrappedKey);
+    if (!canImport(this.engines.get(tenantId, token.engineId))) throw takesNone();
+  }
+
+  /** Whether an import has the token at the moment, and may yet give it back. */
+  async isInUse(ctx: RequestContext, importToken: string): Promise<boolean> {
+    const find = { readOnly: true };
+    const token = await this.database.transaction(
+      ctx,
+      (tx) => findToken(tx, ctx.tenantId, importToken),
+      find,
+    );
+    return token?.isInUse ?? false;
   }
 
   /**
@@ -138,6 +162,9 @@ function unwrapAndWipe(wrappingKey: SecretBytes, wrapped: Buffer): SecretBytes {
 async function useUp(tx: Transaction, tenantId: string, tokenId: string): Promise<void> {
   if (!(await useUpToken(tx, tenantId, tokenId))) throw unusable('was used up meanwhile');
 }
+
+const takesNone = (): AppError =>
+  new AppError('unsupported_by_engine', { detail: 'This engine does not take private keys.' });
 
 const unusable = (message: string): AppError => invalidMember('import_token', message);
 

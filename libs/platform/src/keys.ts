@@ -7,6 +7,7 @@ import {
   KeyDestructionService,
   KeyDirectory,
   KeyEditingService,
+  KeyImportJobs,
   KeyJobs,
   KeyLifecycleService,
   KeyListingService,
@@ -18,6 +19,7 @@ import {
   VerificationService,
   WrappedImportService,
 } from '#keys';
+import type { JobKind } from '#jobs';
 import type { TenantDirectory, TenantKeys } from '#tenants';
 import type { JobInputs, Jobs } from './jobs.js';
 
@@ -28,7 +30,8 @@ export interface Keys {
   /** What those who serve ask for, each by its class. */
   readonly parts: readonly object[];
   readonly reading: KeyReadingService;
-  readonly jobs: KeyJobs;
+  /** What the processes that run jobs are told to run. */
+  readonly jobKinds: readonly JobKind[];
   close(): Promise<void>;
 }
 
@@ -54,6 +57,8 @@ export function composeKeys(
   const creation = new KeyCreationService(database, registry, making, audit);
   const lifecycle = new KeyLifecycleService(database, directory, registry, making, audit);
   const destruction = new KeyDestructionService(database, directory, registry, audit);
+  const wrapped = new WrappedImportService(database, registry, creation, tenantKeys, audit);
+  const importJobs = new KeyImportJobs(database, jobs.store, tenantKeys, reading, creation, wrapped);
   const keyJobs = new KeyJobs(database, jobs.store, reading, creation, lifecycle, destruction);
   const reconciler = new KeyReconciler(database, destruction, making, (error) =>
     logger.warn({ err: error }, 'left halfway, to be tried again'),
@@ -69,7 +74,7 @@ export function composeKeys(
       new CsrService(directory, signing),
       creation,
       new KeyAdoptionService(database, registry, making, audit),
-      new WrappedImportService(database, registry, creation, tenantKeys, audit),
+      wrapped,
       reading,
       new KeyEditingService(database, directory, audit),
       lifecycle,
@@ -77,10 +82,11 @@ export function composeKeys(
       making,
       reconciler,
       keyJobs,
+      importJobs,
       new KeyListingService(database, tenantKeys, registry),
     ],
     reading,
-    jobs: keyJobs,
+    jobKinds: [...keyJobs.kinds, ...importJobs.kinds],
     close: async () => {
       clearInterval(timer);
       await reconciler.close();

@@ -5,7 +5,8 @@ import { awsKmsDriver, type EngineDriver } from '#engines';
 import { SecretBytes } from '#kernel';
 import { AwsKmsFake, FAKE_CREDENTIALS } from '../../fakes/aws-kms/aws-kms-fake.js';
 import { TestApp } from '../../harness/app.js';
-import { KMS, KmsCaller, keyPath, refusal, type Key } from '../../harness/kms-caller.js';
+import { eventually } from '../../harness/eventually.js';
+import { KEYS, KMS, KmsCaller, keyPath, refusal, type Key } from '../../harness/kms-caller.js';
 import { OpenSsl } from '../../harness/openssl.js';
 import { SOFTHSM_MODULE, SoftHsm } from '../../harness/softhsm.js';
 
@@ -59,6 +60,12 @@ async function token(): Promise<Backend> {
   };
 }
 
+interface Job extends Record<string, unknown> {
+  job_id: string;
+  state: string;
+  result?: { key_id?: string; status?: string };
+}
+
 /** Every route of the key plane works on a device's keys as on the software engine's. */
 describe.each<[string, () => Promise<Backend>]>([
   ['AWS KMS', aws],
@@ -75,7 +82,7 @@ describe.each<[string, () => Promise<Backend>]>([
   beforeAll(async () => {
     backend = await open();
     openssl = await OpenSsl.open();
-    app = await TestApp.start({ drivers: [backend.driver] });
+    app = await TestApp.start({ drivers: [backend.driver], jobKinds: [] });
     client = await KmsCaller.of(app, 'acme');
     const body = { id: 'device', name: 'A device', ...backend.registration };
     const registered = await client.call('POST', `${KMS}/engines`, body);
@@ -165,6 +172,31 @@ describe.each<[string, () => Promise<Backend>]>([
     for (const key of [id, successor.key_id]) {
       expect((await client.call('DELETE', keyPath(key))).body).toEqual({ status: 'deleted' });
       expect(refusal(await client.call('POST', keyPath(key, '/sign'), sign))).toEqual([404, 'not_found']);
+    }
+  });
+
+  it('are made, brought in, rotated and destroyed by jobs', async () => {
+    const byJob = async (method: string, path: string, body?: unknown): Promise<string | undefined> => {
+      const asked = await client.call<Job>(method, path, body, { prefer: 'respond-async' });
+      expect([asked.status, asked.text]).toEqual([202, expect.any(String)]);
+      return eventually(`job ${asked.body.job_id}`, async () => {
+        const { body: job } = await client.call<Job>('GET', `${KMS}/jobs/${asked.body.job_id}`);
+        if (job.state !== 'succeeded') expect(['queued', 'running']).toContain(job.state);
+        return job.result && (job.result.key_id ?? job.result.status);
+      });
+    };
+    const description = { name: 'by a job', engine_id: 'device' };
+    const made = await byJob('POST', KEYS, { ...description, algorithm: 'ECDSA', size: 256 });
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-384' });
+    const pkcs8 = privateKey.export({ type: 'pkcs8', format: 'der' }).toString('base64');
+    const brought = await byJob('POST', `${KEYS}/import`, { ...description, private_key: pkcs8 });
+    const successor = await byJob('POST', keyPath(made!, '/rotate'));
+    const message = MESSAGE.toString('base64');
+    expect(await client.sign(brought!, { algorithm: 'ECDSA_SHA_384', message })).not.toBe('');
+    for (const id of [made!, successor!]) {
+      expect(await client.sign(id, { algorithm: 'ECDSA_SHA_256', message })).not.toBe('');
+      expect(await byJob('DELETE', keyPath(id))).toBe('deleted');
+      expect(refusal(await client.get(id))).toEqual([404, 'not_found']);
     }
   });
 

@@ -14,6 +14,7 @@ import type { RequestContext } from '#kernel';
 import {
   KeyCreationService,
   KeyEditingService,
+  KeyImportJobs,
   KeyJobs,
   KeyListingService,
   KeyReadingService,
@@ -53,6 +54,7 @@ export class KeysController {
     private readonly listing: KeyListingService,
     private readonly answers: KeyAnswers,
     private readonly jobs: KeyJobs,
+    private readonly importJobs: KeyImportJobs,
     private readonly jobAnswers: JobAnswers,
   ) {}
 
@@ -103,6 +105,7 @@ export class KeysController {
 
   @Post('import')
   @RequirePermission('kms:keys:write', { idempotent: true })
+  @RespondAsync()
   @ApiOperation({
     operationId: 'importKey',
     summary: 'Import a private key, or a public key that only verifies',
@@ -113,8 +116,14 @@ export class KeysController {
   import(
     @Ctx() ctx: RequestContext,
     @Body() body: ImportKeyDto,
+    @Headers('prefer') prefer: string | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<KeyView> {
+  ): Promise<KeyView | JobView> {
+    if (prefersAsync(prefer)) {
+      return this.jobAnswers.once(ctx, reply, async (jobId) =>
+        this.importJobs.importKey(ctx, importInput(body), jobId),
+      );
+    }
     return this.answers.once(ctx, reply, async (keyId) => {
       const input = importInput(body);
       return isWrapped(input)
