@@ -14,7 +14,7 @@ export interface ClaimedRow {
   kind: string;
   input: unknown;
   attempt: number;
-  /** Of the attempts before. */
+  /** Of the attempts before, since one of them got further. */
   failures: number;
   progress_done: number;
   progress_total: number;
@@ -67,7 +67,7 @@ export async function claimJob(
   return row;
 }
 
-/** Renews the lease, and notes progress if there is any. Undefined where the attempt is no longer the job's. */
+/** Renews the lease, and notes progress if there is any, which makes up for failures. Undefined where the attempt is no longer the job's. */
 export async function renewLease(
   tx: Transaction,
   id: AttemptId,
@@ -77,6 +77,7 @@ export async function renewLease(
   const [row] = await tx.query<LeaseRow>(
     `UPDATE job
         SET due_ts = ${after('$4')}, dispatch_ts = ${after('$4')}, progress_done = COALESCE($5::int, progress_done),
+            failures = CASE WHEN $5::int > progress_done THEN 0 ELSE failures END,
             updated_ts = CASE WHEN $5::int IS NULL THEN updated_ts ELSE now() END
       WHERE ${IS_ATTEMPT}
      RETURNING cancel_ts IS NOT NULL AS cancelled, ${SERVED} AS served`,

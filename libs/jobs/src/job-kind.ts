@@ -49,7 +49,10 @@ export interface JobRun {
 export interface JobKind {
   /** As the API shows it, `plane.object.verb`. */
   readonly kind: string;
-  /** Attempts that may fail, or be lost with their process, before the job has failed; 10 unless given. */
+  /**
+   * Attempts in a row that may fail, or be lost with their process, without getting any further, before the job has
+   * failed; 10 unless given.
+   */
   readonly maxFailures?: number;
   run(job: JobRun): Promise<unknown>;
 }

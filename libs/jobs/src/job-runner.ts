@@ -8,7 +8,6 @@ import {
   hasWaiting,
   requeueJob,
   type AttemptId,
-  type ClaimedRow,
   type JobOutcome,
 } from './job-attempt.repository.js';
 import type { JobKind } from './job-kind.js';
@@ -69,7 +68,7 @@ export class JobRunner {
     this.#running.add(running);
     try {
       if (this.#returning) running.stop('returned');
-      return await this.#attempt(kind, running, claimed);
+      return await this.#attempt(kind, running);
     } finally {
       running.end();
       this.#running.delete(running);
@@ -82,9 +81,9 @@ export class JobRunner {
     for (const running of this.#running) running.stop('returned');
   }
 
-  async #attempt(kind: JobKind, running: RunningJob, { failures }: ClaimedRow): Promise<boolean> {
+  async #attempt(kind: JobKind, running: RunningJob): Promise<boolean> {
     const most = kind.maxFailures ?? MAX_FAILURES;
-    if (failures >= most) {
+    if (running.failures >= most) {
       const error = new AppError('internal', { detail: 'The job was interrupted too often.' });
       return this.#close(kind, running, (tx, id) => this.#fail(tx, id, error));
     }
@@ -93,7 +92,8 @@ export class JobRunner {
       result = serialise(await kind.run(running));
     } catch (error) {
       this.#tell(kind, running, error);
-      const retryMs = failures + 1 < most ? backoffMs(failures + 1, this.#times) : undefined;
+      const failures = running.failures + 1;
+      const retryMs = failures < most ? backoffMs(failures, this.#times) : undefined;
       return this.#close(kind, running, (tx, id) => this.#settle(tx, id, { running, error, retryMs }));
     }
     return this.#close(kind, running, async (tx, id) =>

@@ -169,7 +169,7 @@ describe.each(['PostgreSQL', 'Redis'])('a job that %s tells of', (backend) => {
       }
     });
     const short = new TestKind('test.short', async () => void (begunAt = steps));
-    await stage.worker([kind, short], { ...QUICK, leaseMs: 15_000, redispatchMs: 60_000, turnMs: 20 });
+    await stage.worker([kind, short], { ...QUICK, leaseMs: 15_000, turnMs: 20 });
     const queue = stage.queue();
     const long = [];
     for (let n = 0; n < 4; n += 1) long.push(await stage.enqueue(queue, kind.kind, n, { total }));
@@ -214,6 +214,19 @@ describe.each(['PostgreSQL', 'Redis'])('a job that %s tells of', (backend) => {
       error_code: 'internal',
       error_detail: 'Internal error',
     });
+  });
+
+  it('goes on failing as long as it gets further in between', async () => {
+    const work = async (job: JobRun): Promise<number> => {
+      if (job.done === 4) return job.attempt;
+      await job.progress(job.done + 1);
+      throw new AppError('unavailable');
+    };
+    const kind = new TestKind('test.stumbling', work, 2);
+    await stage.worker([kind]);
+    const { job_id: id } = await stage.enqueue(stage.queue(), kind.kind, null, { total: 5 });
+    await ends(id, 'succeeded');
+    expect(await stage.row(id)).toMatchObject({ result: 5, attempt: 5, failures: 1 });
   });
 
   it('fails at once with the code and the detail of a refusal', async () => {

@@ -22,6 +22,8 @@ export class RunningJob implements JobRun {
   readonly done: number;
   readonly total: number;
   readonly id: AttemptId;
+  /** Attempts that failed since the job last got further, this one not counted. */
+  failures: number;
   readonly #turnEndsMs: number;
   readonly #stop = new AbortController();
   #reason: StopReason | undefined;
@@ -42,6 +44,7 @@ export class RunningJob implements JobRun {
     this.input = claimed.input;
     this.done = claimed.progress_done;
     this.total = claimed.progress_total;
+    this.failures = claimed.failures;
     if (claimed.cancelled) this.stop('cancelled');
     this.#leased(claimedMs);
     this.#schedule();
@@ -67,6 +70,7 @@ export class RunningJob implements JobRun {
   async progress(done: number): Promise<void> {
     this.signal.throwIfAborted();
     await this.#renew(done);
+    if (done > this.done) this.failures = 0;
     // Only what has got further is handed back: else it might never come to its end.
     const gotFurther = done > this.done && done < this.total;
     if (gotFurther && performance.now() >= this.#turnEndsMs) this.stop('returned');
