@@ -21,9 +21,24 @@ async function findCompose() {
   return undefined;
 }
 
+/** What is wrong with what compose makes of its file, where that is what the profile says. */
+function profileFaults(profile, { services }) {
+  const stage = profile ?? 'claviger';
+  const dockerfile = readFileSync(join(ROOT, 'Dockerfile'), 'utf8');
+  const targets = Object.values(services).flatMap(({ build }) => (build ? [build.target] : []));
+  const faults = targets
+    .filter((target) => target !== stage)
+    .map((target) => `${stage} is to be built, and ${target} would be\n`);
+  if (!new RegExp(`^FROM \\S+ AS ${stage}$`, 'm').test(dockerfile))
+    faults.push(`the Dockerfile has no stage ${stage}\n`);
+  if (services.softhsm?.environment.CLAVIGER_SOFTHSM_PIN)
+    faults.push('the token has a PIN that nobody set\n');
+  return faults;
+}
+
 /**
  * Whether docker-compose.yml is hardened, is accepted with its variables set, and without any one of them is refused
- * naming that one. Undefined where neither docker-compose nor docker compose is installed.
+ * naming that one, and builds what its profile needs. Undefined where neither docker-compose nor docker compose is installed.
  */
 export async function checkCompose(scratch, environment) {
   const command = await findCompose();
@@ -33,15 +48,19 @@ export async function checkCompose(scratch, environment) {
   // Instead of a file .env of the developer's.
   const empty = join(scratch, 'empty.env');
   writeFileSync(empty, '');
-  const configure = (lacking) =>
-    runStep(command[0], [...command.slice(1), '--env-file', empty, 'config', '--quiet'], {
+  const configure = (lacking, profile) =>
+    runStep(command[0], [...command.slice(1), '--env-file', empty, 'config'], {
       ...environment,
       ...Object.fromEntries(names.map((name) => [name, name === lacking ? undefined : '/x'])),
+      COMPOSE_PROFILES: profile,
     });
   const faults = Object.entries(parse(text, { merge: true }).services).flatMap(hardeningFaults);
-  const whole = await configure();
-  if (!whole.ok) faults.push(whole.output);
-  let { seconds } = whole;
+  let seconds = 0;
+  for (const profile of [undefined, 'softhsm']) {
+    const whole = await configure(undefined, profile);
+    seconds += whole.seconds;
+    faults.push(...(whole.ok ? profileFaults(profile, parse(whole.output)) : [whole.output]));
+  }
   for (const name of names) {
     const result = await configure(name);
     seconds += result.seconds;

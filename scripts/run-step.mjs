@@ -4,6 +4,9 @@ import { fileURLToPath } from 'node:url';
 
 export const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
+/** The runtime that has ML-DSA, and that the image runs on. */
+export const NODE24 = ['npx', '--yes', '--package=node@24', '--', 'node'];
+
 /**
  * Runs a program in the project's folder, found in node_modules/.bin first, and waits for its end.
  *

@@ -28,6 +28,10 @@ export class SoftHsm {
     this.environment = { SOFTHSM2_CONF: configuration };
   }
 
+  static version(): string {
+    return execFileSync('softhsm2-util', ['--version'], { encoding: 'utf8' }).trim();
+  }
+
   /** Makes a token of that label, whose user has the PIN. */
   addToken(label: string): this {
     this.#run('--init-token', '--free', '--label', label, '--pin', this.pin, '--so-pin', 'officer');

@@ -118,7 +118,7 @@ export const ERROR_TABLE = Object.freeze(
       409,
       'Key already exists',
       'info',
-      'A key with the same public key already exists in this tenant; `existing_key_id` names it if the token may see it.',
+      'A key with the same public key already exists in this tenant; `existing_key_id` names it if the token may see it. Of what a device holds: it was adopted already, for this tenant or another.',
     ),
     key_state: row(
       409,

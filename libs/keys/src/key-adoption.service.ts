@@ -1,9 +1,9 @@
 import type { AuditLog } from '#audit';
 import { fingerprintOf } from '#crypto';
-import type { Database } from '#database';
+import type { Database, Transaction } from '#database';
 import { keepsKeys, type EngineRegistry, type HeldKey, type KeepingEngine } from '#engines';
 import { AppError, isTenantId, newKeyId, type RequestContext } from '#kernel';
-import type { Metadata } from './key.entity.js';
+import type { KeyEntity, Metadata } from './key.entity.js';
 import type { KeyMaking } from './key-making.js';
 import { viewKey, type KeyView } from './key-view.js';
 import { insertKey, listMadeKeys } from './key.repository.js';
@@ -64,7 +64,7 @@ export class KeyAdoptionService {
 
   /**
    * Makes a key of a tenant of what the device holds. Throws `not_found` for an engine, an object or a tenant,
-   * `unsupported_by_engine`, `key_exists` and `unavailable`.
+   * `unsupported_by_engine`, `unavailable`, and `key_exists` also where it is a key of another tenant's.
    */
   async adopt(ctx: RequestContext, engineId: string, input: AdoptInput): Promise<KeyView> {
     const engine = this.#engine(engineId);
@@ -87,6 +87,7 @@ export class KeyAdoptionService {
       };
       const described = { name, tags: [...new Set(tags)], metadata, aliases: [], rotatedFrom: null };
       const key = await insertKey(tx, tenant, { tenantId, engineId, ...made, ...described }, handle);
+      await claimObject(tx, key);
       await this.audit.appendIn(tx, ctx, tenantId, {
         action: 'kms.key.adopt',
         outcome: 'success',
@@ -138,4 +139,18 @@ export class KeyAdoptionService {
     }
     return known;
   }
+}
+
+/** What two tenants had, one could destroy under the other. Waits for an adoption that is under way. */
+async function claimObject(
+  tx: Transaction,
+  { fingerprint, tenantId, keyId }: Pick<KeyEntity, 'fingerprint' | 'tenantId' | 'keyId'>,
+): Promise<void> {
+  const claimed = await tx.execute(
+    'INSERT INTO adopted_object (fingerprint, tenant_id, key_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING',
+    [fingerprint, tenantId, keyId],
+  );
+  // Whose it is, nobody is told.
+  if (claimed === 0)
+    throw new AppError('key_exists', { detail: 'A key with this public key was adopted already.' });
 }

@@ -132,6 +132,7 @@ export class KeyDestructionService {
     const position = [key.tenantId, key.keyId];
     await tx.query('DELETE FROM key_handle WHERE tenant_id = $1 AND key_id = $2', position);
     await tx.query('DELETE FROM key_use WHERE tenant_id = $1 AND key_id = $2', position);
+    await tx.query('DELETE FROM adopted_object WHERE tenant_id = $1 AND key_id = $2', position);
     await updateKey(tx, key, { state: 'destroyed', aliases: [], destroyedTs: new Date() });
     await this.#record(tx, ctx, 'kms.key.destroy', key, { fingerprint: key.fingerprint });
   }

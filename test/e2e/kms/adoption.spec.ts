@@ -12,6 +12,7 @@ describe('a key that lives in a device already', () => {
   let app: TestApp;
   let operator: KmsCaller;
   let acme: KmsCaller;
+  let globex: KmsCaller;
 
   const plant = (objectId: string): string => {
     device.keys.set(objectId, generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey);
@@ -24,6 +25,7 @@ describe('a key that lives in a device already', () => {
     app = await TestApp.start({ drivers: [deviceDriver(device)] });
     operator = await KmsCaller.of(app, 'operators');
     acme = await KmsCaller.of(app, 'acme');
+    globex = await KmsCaller.of(app, 'globex');
     const registered = await operator.call('POST', `${KMS}/engines`, DEVICE);
     if (registered.status !== 201) throw new Error(registered.text);
   });
@@ -63,6 +65,36 @@ describe('a key that lives in a device already', () => {
     expect(device.keys.has(objectId)).toBe(false);
   });
 
+  it('is of one tenant only: 409 for every other, which tells nothing of whose it is, until it is destroyed', async () => {
+    const objectId = plant('shared');
+    const { body: key } = await adopt(objectId);
+    const refused = await adopt(objectId, { tenant_id: 'globex' });
+    expect(refusal(refused)).toEqual([409, 'key_exists']);
+    expect(refused.text).not.toMatch(new RegExp(`acme|${key.key_id}|${key.fingerprint}|existing_key_id`));
+    // Under another name of the device's it is the same.
+    device.keys.set('shared-too', device.keys.get(objectId)!);
+    expect(refusal(await adopt('shared-too', { tenant_id: 'globex' }))).toEqual([409, 'key_exists']);
+    expect((await globex.list({ filter: 'name[eq]adopted' })).body.list).toEqual([]);
+    await acme.destroy(key.key_id);
+    expect((await adopt('shared-too', { tenant_id: 'globex' })).status).toBe(201);
+  });
+
+  it('is one tenant’s where two processes adopt it at once', async () => {
+    const { installation } = app;
+    const other = await TestApp.start({ installation, drivers: [deviceDriver(device)] });
+    const elsewhere = await KmsCaller.of(other, 'operators');
+    const adopting = Array.from({ length: 5 }, (_, index) => plant(`contested-${index}`)).map((objectId) =>
+      Promise.all([adopt(objectId), adopt(objectId, { tenant_id: 'globex' }, elsewhere)]),
+    );
+    for (const answers of await Promise.all(adopting)) {
+      expect(answers.map(refusal).sort()).toEqual([
+        [201, undefined],
+        [409, 'key_exists'],
+      ]);
+    }
+    await other.stop();
+  });
+
   it('404 for what is not there, 403 for who is no operator, 400 for what is no request', async () => {
     const objectId = plant('another');
     for (const answer of [
@@ -77,12 +109,13 @@ describe('a key that lives in a device already', () => {
       expect(refusal(answer)).toEqual([404, 'not_found']);
     }
     const tenant = await KmsCaller.of(app, 'acme', 'kms:keys:write kms:engines:read');
-    expect(refusal(await adopt(objectId, {}, tenant))).toEqual([403, 'forbidden']);
+    expect(refusal(await adopt(objectId, { name: 'refused' }, tenant))).toEqual([403, 'forbidden']);
     for (const more of [{ object_id: '' }, { tenant_id: 'A' }, { engine_id: 'hsm' }, { name: '' }]) {
-      expect(refusal(await adopt(objectId, more))).toEqual([400, 'validation_failed']);
+      expect(refusal(await adopt(objectId, { name: 'refused', ...more }))).toEqual([
+        400,
+        'validation_failed',
+      ]);
     }
-    expect((await acme.list({ filter: 'engine_id[eq]hsm' })).body.list.map(({ name }) => name)).not.toContain(
-      'adopted',
-    );
+    expect((await acme.list({ filter: 'name[eq]refused' })).body.list).toEqual([]);
   });
 });

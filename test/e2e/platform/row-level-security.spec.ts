@@ -68,6 +68,7 @@ describe('the application role', () => {
 
   it('stands before row-level security, forced and with a policy, in every table that has a tenant', () => {
     expect(tables.map(({ name }) => name)).toEqual([
+      'adopted_object',
       'audit_event',
       'audit_head',
       'audit_signed',

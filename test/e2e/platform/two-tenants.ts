@@ -23,6 +23,11 @@ export async function startWithTwoTenants(options: TestAppOptions = {}): Promise
          VALUES ($1, $2, 'hsm', gen_random_uuid(), 'infinity')`,
         [tenant, key.key_id],
       );
+      await tx.query('INSERT INTO adopted_object (fingerprint, tenant_id, key_id) VALUES ($1, $2, $3)', [
+        `of ${tenant}`,
+        tenant,
+        key.key_id,
+      ]);
       await tx.query(
         `INSERT INTO import_token (tenant_id, token_id, engine_id, wrapping_key, expires_ts)
          VALUES ($1, 'imp-1', 'hsm', '', 'infinity')`,

@@ -7,4 +7,4 @@ await prepareImports();
 const fake = await startFake();
 afterAll(() => fake.stop());
 
-describeEngineConformance('the AWS KMS engine', () => engineOn(fake));
+describeEngineConformance('AWS KMS (stand-in)', () => engineOn(fake));

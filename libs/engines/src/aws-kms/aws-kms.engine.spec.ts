@@ -193,6 +193,13 @@ describe('keys that were not made here', () => {
     expect(held.tags.size).toBe(0);
   });
 
+  it('are not adopted for a tenant where Claviger made them for another', async () => {
+    const held = inAws(await newKey());
+    await expect(engine.adopt({ ...newRef(), tenantId: 'other' }, held.id)).rejects.toThrow(
+      code('not_found'),
+    );
+  });
+
   it('are not adopted by an alias, unknown, leaving or of another kind', async () => {
     const held = await strangerOf();
     fake.account.aliases.set('alias/theirs', held.id);

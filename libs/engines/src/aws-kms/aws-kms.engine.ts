@@ -146,7 +146,10 @@ export class AwsKmsEngine implements ImportingEngine, KeepingEngine {
     }
   }
 
-  /** Takes a key id or a key's ARN. It is not tagged: `discard` is for what was made here, not for what was found. */
+  /**
+   * Takes a key id or a key's ARN. It is not tagged: `discard` is for what was made here, not for what was found. Throws
+   * `not_found` also for what Claviger made for another tenant.
+   */
   adopt(ref: EngineKeyRef, objectId: string): Promise<EngineKey & { readonly spec: KeySpec }> {
     return translated(this.#adopt(ref, objectId));
   }
@@ -185,7 +188,9 @@ export class AwsKmsEngine implements ImportingEngine, KeepingEngine {
     const metadata = OBJECT_ID.test(objectId)
       ? await findKey(this.#connection, ref.tenantId, objectId)
       : undefined;
-    if (!metadata || isLeaving(metadata.KeyState)) throw new AppError('not_found');
+    if (!metadata?.Arn || isLeaving(metadata.KeyState)) throw new AppError('not_found');
+    const owner = await this.#search.refOf(metadata.Arn);
+    if (owner && owner.tenantId !== ref.tenantId) throw new AppError('not_found');
     const fault = stateFault(metadata.KeyState);
     if (fault) throw fault;
     const spec = metadata.KeyUsage === 'SIGN_VERIFY' ? keySpecOfAws(metadata.KeySpec) : undefined;

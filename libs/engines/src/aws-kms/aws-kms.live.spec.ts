@@ -13,7 +13,7 @@ if (region === undefined) {
     it('signs', () => undefined);
   });
 } else {
-  describeEngineConformance(`the AWS KMS engine in ${region}`, () =>
+  describeEngineConformance(`AWS KMS in ${region}`, () =>
     awsKmsDriver().open({
       id: 'aws',
       name: 'AWS',

@@ -31,13 +31,13 @@ export class KeySearch {
   async byAlias(ref: EngineKeyRef): Promise<KeyMetadata | undefined> {
     const metadata = await findKey(this.connection, NOBODY, aliasOf(this.aliasPrefix, ref));
     if (!metadata?.Arn) return undefined;
-    return isSameRef(await this.#refOf(metadata.Arn), ref) ? metadata : undefined;
+    return isSameRef(await this.refOf(metadata.Arn), ref) ? metadata : undefined;
   }
 
   /** By tags: for what was made and has no alias yet. */
   async *byTags(ref: EngineKeyRef): AsyncGenerator<KeyMetadata> {
     yield* this.#each(async (arn) =>
-      isSameRef(await this.#refOf(arn), ref) ? findKey(this.connection, NOBODY, arn) : undefined,
+      isSameRef(await this.refOf(arn), ref) ? findKey(this.connection, NOBODY, arn) : undefined,
     );
   }
 
@@ -46,10 +46,16 @@ export class KeySearch {
     return this.#each((arn) => this.#heldKey(arn));
   }
 
+  /** Whom the key was made for, as its tags say; there are 50 at most, which is one page. */
+  async refOf(arn: string): Promise<EngineKeyRef | undefined> {
+    const { Tags = [] } = await this.connection.call(NOBODY, new ListResourceTagsCommand({ KeyId: arn }));
+    return refOf(this.aliasPrefix, Tags);
+  }
+
   async #heldKey(arn: string): Promise<HeldKey | undefined> {
     const metadata = await findKey(this.connection, NOBODY, arn);
     if (metadata?.KeyUsage !== 'SIGN_VERIFY' || !isComplete(metadata.KeyState)) return undefined;
-    const ref = await this.#refOf(arn);
+    const ref = await this.refOf(arn);
     return { objectId: arn, ref, label: await this.#label(arn), spec: keySpecOfAws(metadata.KeySpec) };
   }
 
@@ -70,12 +76,6 @@ export class KeySearch {
       yield page.Keys ?? [];
       Marker = page.Truncated ? page.NextMarker : undefined;
     } while (Marker !== undefined);
-  }
-
-  /** A key has 50 tags at most, which is one page. */
-  async #refOf(arn: string): Promise<EngineKeyRef | undefined> {
-    const { Tags = [] } = await this.connection.call(NOBODY, new ListResourceTagsCommand({ KeyId: arn }));
-    return refOf(this.aliasPrefix, Tags);
   }
 
   async #label(arn: string): Promise<string> {

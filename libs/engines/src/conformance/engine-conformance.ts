@@ -19,6 +19,7 @@ import {
   type SignInput,
   type StoredEngineKey,
 } from '../engine.js';
+import { shows } from './evidence.js';
 import { describeKeeping } from './keeping-conformance.js';
 import { cliKnows } from './openssl-cli.js';
 import {
@@ -44,9 +45,18 @@ function foreignKey(spec: KeySpec): { pkcs8: SecretBytes; spki: Buffer } {
   return { pkcs8: SecretBytes.take(privateKey), spki: publicKey };
 }
 
-function describeRow(engine: Engine, key: () => StoredEngineKey, row: SignatureRow, judges: string): void {
-  it(`${row.name} over a message satisfies ${judges}`, () =>
-    expectSound(engine, key(), { row, type: 'raw', data: message }));
+/** A key that the engine made, once its tests run, and who else judges what it signs. */
+interface Subject {
+  readonly engine: Engine;
+  readonly spec: KeySpec;
+  readonly key: () => StoredEngineKey;
+  readonly judges: string;
+}
+
+function describeRow({ engine, spec, key, judges }: Subject, row: SignatureRow): void {
+  it(`${row.name} over a message satisfies ${judges}`, shows(spec, [row], 'generate', 'raw'), () =>
+    expectSound(engine, key(), { row, type: 'raw', data: message }),
+  );
 
   it(`${row.name} refuses an empty message and digests of another length`, async () => {
     const sign = (type: 'raw' | 'digest', length: number): Promise<Buffer> =>
@@ -59,7 +69,7 @@ function describeRow(engine: Engine, key: () => StoredEngineKey, row: SignatureR
 
   if (row.lowS) {
     it(`${row.name} always has low S`, async () => {
-      const order = key().spec.order!;
+      const order = spec.order!;
       for (let i = 0; i < 16; i += 1) {
         const signature = await engine.sign(key(), { row, type: 'raw', data: Buffer.of(i) });
         expect(parseEcdsaDer(signature, order)!.s * 2n <= order).toBe(true);
@@ -68,15 +78,15 @@ function describeRow(engine: Engine, key: () => StoredEngineKey, row: SignatureR
   }
 }
 
-function describeDigest(engine: Engine, key: () => StoredEngineKey, row: SignatureRow, judges: string): void {
+function describeDigest({ engine, spec, key, judges }: Subject, row: SignatureRow): void {
   const input: SignInput = { row, type: 'digest', data: digestOf(row) };
   if (!row.hash) {
     it(`${row.name} refuses every digest`, async () => {
       await expect(engine.sign(key(), input)).rejects.toThrow(code('invalid_algorithm'));
     });
   } else if (engine.describe().capabilities.includes('sign-digest')) {
-    it(`${row.name} over a digest, never hashed again, satisfies ${judges}`, () =>
-      expectSound(engine, key(), input));
+    const title = `${row.name} over a digest, never hashed again, satisfies ${judges}`;
+    it(title, shows(spec, [row], 'digest'), () => expectSound(engine, key(), input));
   } else {
     it(`${row.name} over a digest is refused, as the engine says of itself`, async () => {
       await expect(engine.sign(key(), input)).rejects.toThrow(code('unsupported_by_engine'));
@@ -84,8 +94,9 @@ function describeDigest(engine: Engine, key: () => StoredEngineKey, row: Signatu
   }
 }
 
-function describeFixedSalt(engine: Engine, key: () => StoredEngineKey, row: SignatureRow): void {
-  it(`${row.name} takes the salt that is as long as the digest, and says that it takes no other`, async () => {
+function describeFixedSalt({ engine, spec, key }: Subject, row: SignatureRow): void {
+  const title = `${row.name} takes the salt that is as long as the digest, and says that it takes no other`;
+  it(title, shows(spec, [row], 'one salt'), async () => {
     const input: SignInput = { row, type: 'raw', data: message };
     await expectSound(engine, key(), { ...input, saltLength: digestOf(row).length });
     await expect(engine.sign(key(), { ...input, saltLength: 0 })).rejects.toThrow(
@@ -94,13 +105,13 @@ function describeFixedSalt(engine: Engine, key: () => StoredEngineKey, row: Sign
   });
 }
 
-function describeSalt(engine: Engine, key: () => StoredEngineKey, row: SignatureRow): void {
+function describeSalt({ engine, spec, key }: Subject, row: SignatureRow): void {
   const inputs: SignInput[] = [{ row, type: 'raw', data: message }];
   if (engine.describe().capabilities.includes('sign-digest')) {
     inputs.push({ row, type: 'digest', data: digestOf(row) });
   }
-  it(`${row.name} takes every salt that fits, and no other`, async () => {
-    const max = maxSaltLength(key().spec.size, row.hash!);
+  it(`${row.name} takes every salt that fits, and no other`, shows(spec, [row], 'any salt'), async () => {
+    const max = maxSaltLength(spec.size, row.hash!);
     for (const input of inputs) {
       for (const saltLength of [0, 20, max]) await expectSound(engine, key(), { ...input, saltLength });
       for (const saltLength of [-1, max + 1, 1.5]) {
@@ -127,10 +138,11 @@ function describeKey(engine: Engine, spec: KeySpec, index: number): void {
 
   const rows = rowsOf(spec).filter((row) => engine.offers(spec, row));
   const salts = engine.describe().capabilities.includes('pss-salt') ? describeSalt : describeFixedSalt;
+  const subject: Subject = { engine, spec, key: () => key, judges };
   for (const row of rows) {
-    describeRow(engine, () => key, row, judges);
-    describeDigest(engine, () => key, row, judges);
-    if (row.scheme === 'pss') salts(engine, () => key, row);
+    describeRow(subject, row);
+    describeDigest(subject, row);
+    if (row.scheme === 'pss') salts(subject, row);
   }
 
   it('says of every other algorithm that fits that it cannot do it', async () => {
@@ -158,7 +170,7 @@ function describeKey(engine: Engine, spec: KeySpec, index: number): void {
   });
 
   if (canImport(engine) && engine.describe().importSpecs.includes(spec)) {
-    it(`signs with a key made elsewhere, as ${judges} see it`, async () => {
+    it(`signs with a key made elsewhere, as ${judges} see it`, shows(spec, rows, 'import'), async () => {
       const foreign = foreignKey(spec);
       const importRef = { tenantId: TENANT, keyId: `key-imported-${index}` };
       const imported = stored(importRef, spec, await engine.importKey(importRef, spec, foreign.pkcs8));

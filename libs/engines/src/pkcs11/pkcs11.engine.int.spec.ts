@@ -5,4 +5,6 @@ import { describeEngineConformance } from '../conformance/engine-conformance.js'
 const hsm = new SoftHsm().addToken('conformance');
 afterAll(() => hsm.remove());
 
-describeEngineConformance('the PKCS#11 engine on SoftHSM', () => hsm.driver().open(hsm.input('conformance')));
+describeEngineConformance(`PKCS#11 (SoftHSM ${SoftHsm.version()})`, () =>
+  hsm.driver().open(hsm.input('conformance')),
+);
