@@ -7,7 +7,7 @@ import { makeDataFolder } from '../../libs/database/test/data-folder.js';
 export class DatabaseServer {
   private constructor(
     private readonly server: EmbeddedPostgres,
-    private readonly dataDir: string,
+    readonly dataDir: string,
     private readonly removeFolder: () => void,
   ) {}
 
