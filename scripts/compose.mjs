@@ -10,6 +10,7 @@ function hardeningFaults([name, service]) {
   needs(service.read_only === true, 'its file system can be written (read_only)');
   needs(String(service.cap_drop) === 'ALL', 'it has capabilities (cap_drop)');
   needs(service.security_opt?.includes('no-new-privileges:true'), 'it may gain privileges (security_opt)');
+  needs(service.ulimits?.core === 0, 'a crash leaves its memory on the disk (ulimits.core)');
   for (const port of service.ports ?? [])
     needs(port.startsWith('127.0.0.1:'), `port ${port} is published beyond this machine`);
   return faults;

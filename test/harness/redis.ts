@@ -55,6 +55,20 @@ export class RedisServer {
     }
   }
 
+  /** Every key with all that it holds, as the server would store it. */
+  async dump(): Promise<Map<string, Buffer>> {
+    const client = new Redis(this.url);
+    try {
+      // Else longer texts are not to be found in it.
+      await client.config('SET', 'rdbcompression', 'no');
+      const keys = await client.keys('*');
+      const values = await Promise.all(keys.map((key) => client.dumpBuffer(key)));
+      return new Map(keys.map((key, index) => [key, values[index] ?? Buffer.alloc(0)]));
+    } finally {
+      client.disconnect();
+    }
+  }
+
   /** kill -9: nothing of what it held is left. */
   async kill(): Promise<void> {
     const child = this.#process;

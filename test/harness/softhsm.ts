@@ -33,8 +33,8 @@ export class SoftHsm {
   }
 
   /** Makes a token of that label, whose user has the PIN. */
-  addToken(label: string): this {
-    this.#run('--init-token', '--free', '--label', label, '--pin', this.pin, '--so-pin', 'officer');
+  addToken(label: string, pin = this.pin): this {
+    this.#run('--init-token', '--free', '--label', label, '--pin', pin, '--so-pin', 'officer');
     return this;
   }
 

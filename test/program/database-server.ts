@@ -8,7 +8,7 @@ import { isDatabase, killNow, processesOn } from './process-census.js';
 export class DatabaseServer {
   private constructor(
     private server: EmbeddedPostgres,
-    private readonly dataDir: string,
+    readonly dataDir: string,
     private readonly removeFolder: () => void,
   ) {}
 

@@ -140,7 +140,9 @@ export class AwsKmsFake {
     this.calls.push({ operation: name, input });
     const fault = this.faults.next(name);
     if (fault?.kind === 'refuse') {
-      throw new KmsRefusal(fault.code, `${this.account.arnPrefix} has met with ${fault.code}`, fault.status);
+      const asked = fault.echo ? `: ${JSON.stringify(request.headers)} ${body.toString()}` : '';
+      const message = `${this.account.arnPrefix} has met with ${fault.code}${asked}`;
+      throw new KmsRefusal(fault.code, message, fault.status);
     }
     return { run, input, fault };
   }

@@ -1,6 +1,7 @@
 /** What goes wrong with a call that nothing is wrong with. */
 export type Fault =
-  | { readonly kind: 'refuse'; readonly code: string; readonly status?: number }
+  /** `echo`: its message tells the request, every header and the body. */
+  | { readonly kind: 'refuse'; readonly code: string; readonly status?: number; readonly echo?: boolean }
   | { readonly kind: 'delay'; readonly ms: number }
   /** No answer, ever; nothing is done. */
   | { readonly kind: 'hang' }

@@ -1,8 +1,10 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { findKeySpec, findSignatureRow } from '#crypto';
+import { SecretBytes } from '#kernel';
 import type { AwsKmsFake } from '../../../../test/fakes/aws-kms/aws-kms-fake.js';
 import { BROKEN, THROTTLED, type Fault } from '../../../../test/fakes/aws-kms/fault-plan.js';
 import { TENANT, message, stored } from '../conformance/soundness.js';
@@ -28,8 +30,8 @@ afterEach(async () => {
   await fake.stop();
 });
 
-const newKey = async (keyId = 'key-1'): Promise<StoredEngineKey> =>
-  stored({ ...ref, keyId }, P256, await engine.generate({ ...ref, keyId }, P256));
+const newKey = async (keyId = 'key-1', by = engine): Promise<StoredEngineKey> =>
+  stored({ ...ref, keyId }, P256, await by.generate({ ...ref, keyId }, P256));
 const states = (): string[] => fake.account.keys().map(({ state }) => state);
 const refused = (codeOfAws: string, status = 400): Fault => ({ kind: 'refuse', code: codeOfAws, status });
 const caught = (work: Promise<unknown>) =>
@@ -264,6 +266,25 @@ describe('what errors tell', () => {
       errors: [{ path: 'secrets.secret_access_key' }],
     });
     await forger.close();
+  });
+
+  it('is nothing of a request that is repeated by whoever answers: no token of a session, no message, no key', async () => {
+    const sessionToken = 'the+session/token"of%a\\role=';
+    fake.credentials = { ...fake.credentials, sessionToken };
+    const session = engineOn(fake);
+    const key = await newKey('key-1', session);
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const pkcs8 = SecretBytes.take(privateKey.export({ type: 'pkcs8', format: 'der' }));
+    for (const [operation, work] of [
+      ['Sign', () => sign(session, key)],
+      ['ImportKeyMaterial', () => session.importKey({ ...ref, keyId: 'key-2' }, P256, pkcs8)],
+      ['ListKeys', () => session.connect()],
+    ] as const) {
+      fake.faults.plan(operation, { kind: 'refuse', code: 'ValidationException', echo: true });
+      const { cause } = (await caught(work()))!;
+      expect(cause.message).toMatch(/^ValidationException: its message repeats the request \(request .+\)$/);
+    }
+    await session.close();
   });
 
   it('names what AWS refuses of the configuration', async () => {

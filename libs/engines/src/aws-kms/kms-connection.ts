@@ -8,6 +8,7 @@ import {
 import { ConcurrencyLimit } from '#crypto';
 import { AppError } from '#kernel';
 import type { AwsKmsSettings } from './aws-kms-settings.js';
+import { addEchoRule } from './echo-rule.js';
 import { Unretried, addRetryRules } from './retry-rules.js';
 
 /** Calls under way at once; further ones wait, and tenants take turns. */
@@ -52,6 +53,7 @@ function newClient({ region, endpoint, credentials, timeoutMs }: AwsKmsSettings,
     userAgentAppId: 'claviger',
   });
   addRetryRules(client, once);
+  addEchoRule(client);
   return client;
 }
 
