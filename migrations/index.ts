@@ -9,6 +9,7 @@ import { IdempotencyKeys1763700025000 } from './1763700025000-idempotency-keys.j
 import { Engines1763700030000 } from './1763700030000-engines.js';
 import { ImportTokens1763700035000 } from './1763700035000-import-tokens.js';
 import { JobInputs1763700045000 } from './1763700045000-job-inputs.js';
+import { JobRemoval1763700046000 } from './1763700046000-job-removal.js';
 import { AdoptedObjects1763700050000 } from './1763700050000-adopted-objects.js';
 
 /** Every migration, oldest first. A new one is added at the end; a merged one is never edited. */
@@ -24,5 +25,6 @@ export const MIGRATIONS = [
   Engines1763700030000,
   ImportTokens1763700035000,
   JobInputs1763700045000,
+  JobRemoval1763700046000,
   AdoptedObjects1763700050000,
 ] as const;

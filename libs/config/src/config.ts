@@ -21,6 +21,7 @@ const environment = z.object({
   CLAVIGER_DATABASE_POOL: z.coerce.number().int().min(2).max(200).default(10),
   REDIS_URL: z.url({ protocol: /^rediss?$/ }).optional(),
   CLAVIGER_JOBS: z.enum(['embedded', 'external']).optional(),
+  CLAVIGER_JOBS_KEEP_DAYS: z.coerce.number().int().min(1).max(3_650).default(30),
   CLAVIGER_JOBS_CONCURRENCY: z.coerce.number().int().min(1).max(100).default(4),
   CLAVIGER_ROOT_KEY_FILE: z.string().min(1).optional(),
   CLAVIGER_ISSUERS: z.string().optional(),
@@ -83,6 +84,8 @@ export interface Config {
     readonly embedded: boolean;
     /** How many a process runs at a time. */
     readonly concurrency: number;
+    /** How long those that have ended can still be read. */
+    readonly keepDays: number;
   };
   /** Absolute path of the root key ring. */
   readonly rootKeyFile: string;
@@ -203,6 +206,7 @@ export function loadConfigFor(parts: readonly ConfigPart[], source: ConfigSource
       embedded:
         (env.CLAVIGER_JOBS ?? (env.NODE_ENV === 'production' ? 'external' : 'embedded')) === 'embedded',
       concurrency: env.CLAVIGER_JOBS_CONCURRENCY,
+      keepDays: env.CLAVIGER_JOBS_KEEP_DAYS,
     }),
     rootKeyFile: resolve(env.CLAVIGER_ROOT_KEY_FILE ?? `${dataDir}/root.key`),
     issuers,

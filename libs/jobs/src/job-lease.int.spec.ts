@@ -168,6 +168,44 @@ describe('the lease of a job', () => {
     expect(await stage.row(id)).toMatchObject({ state: 'failed', error_code: 'internal', attempt: 2 });
   });
 
+  it('is nobody’s once the job has ended, and then it is removed in time, of a suspended tenant as well', async () => {
+    const days = 24 * 60 * 60_000;
+    const endedBefore = async (age: string, tenantId = 'acme'): Promise<string> => {
+      const { job_id: id } = await stage.enqueue(NOBODY, KIND, null, { ctx: stage.ctx(tenantId) });
+      await stage.database.transaction({ tenantId }, (tx) =>
+        tx.query(`UPDATE job SET state = 'succeeded', finished_ts = now() - $2::interval WHERE job_id = $1`, [
+          id,
+          age,
+        ]),
+      );
+      return id;
+    };
+    const unfinished = await make();
+    await inAcme((tx) => tx.query(`UPDATE job SET due_ts = 'epoch', dispatch_ts = now() + interval '1 day'`));
+    const kept = await endedBefore('29 days');
+    const over = [
+      await endedBefore('31 days'),
+      await endedBefore('40 days'),
+      await endedBefore('31 days', 'globex'),
+    ];
+    const setState = (state: string): Promise<unknown> =>
+      stage.database.system('test', (tx) =>
+        tx.query(`UPDATE tenant SET state = $1 WHERE id = 'globex'`, [state]),
+      );
+    await setState('suspended');
+    const times = { ...QUICK, keepMs: 30 * days };
+    await new JobSweeper(stage.database, NOBODY, stage.logger, stage.metrics, times).sweep();
+    await setState('active');
+    for (const id of over) expect([await stage.row(id), await stage.row(id, 'globex')]).toEqual([{}, {}]);
+    expect(await stage.row(kept)).toMatchObject({ state: 'succeeded' });
+    expect(await stage.row(unfinished)).toMatchObject({ state: 'queued' });
+    // Not even by mistake: the role that removes does not reach what has not ended.
+    const removed = stage.database.system('test', (tx) =>
+      tx.execute('DELETE FROM job WHERE job_id = $1', [unfinished]),
+    );
+    expect(await removed).toBe(0);
+  });
+
   it('is looked for by sweepers that share the work, and not again at once', async () => {
     await inAcme((tx) => tx.execute(`UPDATE job SET dispatch_ts = now() + interval '1 hour'`));
     const ids = [await make(), await make(), await make()];

@@ -42,3 +42,12 @@ export const countJobs = (tx: Transaction): Promise<JobCensus[]> =>
     `SELECT kind, state, count(*)::int AS count, extract(epoch FROM now() - min(created_ts))::float8 AS oldest_s
        FROM job WHERE state IN ('queued', 'running') GROUP BY kind, state`,
   );
+
+/** As the system role: removes jobs that ended longer than `keepMs` ago, the oldest first. Gives how many. */
+export const removeFinishedJobs = (tx: Transaction, most: number, keepMs: number): Promise<number> =>
+  tx.execute(
+    `DELETE FROM job WHERE (tenant_id, job_id) IN (
+       SELECT tenant_id, job_id FROM job WHERE finished_ts < now() - $2 * interval '1 millisecond'
+        ORDER BY finished_ts LIMIT $1 FOR UPDATE SKIP LOCKED)`,
+    [most, keepMs],
+  );

@@ -1,17 +1,19 @@
 import type { Database } from '#database';
 import type { Logger, Metrics } from '#observability';
 import type { JobQueue } from './job-queue.js';
-import { countJobs, takeDueJobs } from './job-sweep.repository.js';
+import { countJobs, removeFinishedJobs, takeDueJobs } from './job-sweep.repository.js';
 import { JOB_TIMES, type JobTimes } from './job-times.js';
 
 /** Jobs that one sweep takes. */
 const MOST_SWEPT = 200;
-/** Every so many sweeps, jobs are counted. */
+/** Every so many sweeps, jobs are counted, and some of those that ended long ago removed. */
 const SWEEPS_A_CENSUS = 5;
+/** So many: 4 million a day, of one process. */
+const MOST_REMOVED = 500;
 
 /**
  * Tells the queue of every job that it should know of and that has not moved: whose first telling was lost, whose
- * process died, or whose next attempt is due. Any number of processes may sweep. It asks as the system role, and an
+ * process died, or whose next attempt is due. Removes jobs that ended long ago, of suspended tenants as well. Any number of processes may sweep. It asks as the system role, and an
  * idle sweep is one look at an index that holds unfinished jobs only.
  */
 export class JobSweeper {
@@ -52,6 +54,9 @@ export class JobSweeper {
     }
     if (this.#sweeps++ % SWEEPS_A_CENSUS === 0) {
       this.metrics.setJobs(await this.database.system('count-jobs', countJobs, { readOnly: true }));
+      await this.database.system('remove-jobs', (tx) =>
+        removeFinishedJobs(tx, MOST_REMOVED, this.times.keepMs),
+      );
     }
   }
 

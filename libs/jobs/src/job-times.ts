@@ -12,6 +12,8 @@ export interface JobTimes {
   readonly retryMs: number;
   /** … and never later than this. */
   readonly retryMaxMs: number;
+  /** A job that has ended is removed after so long. */
+  readonly keepMs: number;
 }
 
 export const JOB_TIMES: JobTimes = Object.freeze({
@@ -21,6 +23,7 @@ export const JOB_TIMES: JobTimes = Object.freeze({
   sweepMs: 2_000,
   retryMs: 1_000,
   retryMaxMs: 300_000,
+  keepMs: 30 * 24 * 60 * 60_000,
 });
 
 /** How long to wait after so many failures. */

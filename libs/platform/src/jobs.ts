@@ -2,10 +2,12 @@ import { hostname } from 'node:os';
 import type { AuditLog } from '#audit';
 import type { Config } from '#config';
 import type { Database } from '#database';
-import { JobQueue, JobService, JobStore, JobWorker, type JobKind, type QueueBackend } from '#jobs';
+import { JOB_TIMES, JobQueue, JobService, JobStore, JobWorker, type JobKind, type QueueBackend } from '#jobs';
 import { newRequestId } from '#kernel';
 import type { Logger, Metrics } from '#observability';
 import type { TenantKeys } from '#tenants';
+
+const DAY_MS = 24 * 60 * 60_000;
 
 export interface JobInputs {
   readonly config: Config;
@@ -58,6 +60,7 @@ export function composeJobWorker(inputs: JobInputs, queue: JobQueue, kinds: read
     kinds: [...kinds, ...jobKinds],
     owner: `${hostname()}/${process.pid}/${newRequestId()}`,
     concurrency: config.jobs.concurrency,
+    times: { ...JOB_TIMES, keepMs: config.jobs.keepDays * DAY_MS },
     logger,
     metrics,
   });

@@ -309,7 +309,7 @@ describe('the application role', () => {
       'SELECT error_detail FROM job',
       `UPDATE job SET state = 'cancelled'`,
       'UPDATE job SET due_ts = now()',
-      'DELETE FROM job',
+      'DELETE FROM job RETURNING input',
     ])
       expect([statement, await asSystem(statement)]).toEqual([statement, REFUSED]);
   });
