@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { SecretBytes } from '#kernel';
@@ -41,6 +41,12 @@ export class SoftHsm {
   /** What `softhsm2-util` says of the slots. */
   slots(): string {
     return this.#run('--show-slots');
+  }
+
+  /** How many objects there are on all tokens, of any kind; each is a file. */
+  objects(): number {
+    const files = readdirSync(this.#tokens, { recursive: true, encoding: 'utf8' });
+    return files.filter((file) => /(?<!token)\.object$/.test(file)).length;
   }
 
   /** Takes the tokens away, as if the device were unplugged. */

@@ -13,7 +13,15 @@ export {
 } from './ecdsa-encoding.js';
 export { generateEd25519, signEd25519, verifyEd25519, type Ed25519KeyPair } from './ed25519-signing.js';
 export { kekVersionOf, openUnder, sealUnder, unwrapKey, wrapKey } from './envelope.js';
-export { curveParameters, curvePublicKey, keyNumbers, rsaPublicKey, type KeyNumbers } from './key-numbers.js';
+export {
+  curveParameters,
+  curvePublicKey,
+  keyNumbers,
+  publicNumbers,
+  rsaPublicKey,
+  type KeyNumbers,
+  type PublicNumbers,
+} from './key-numbers.js';
 export {
   INLINE_BYTES,
   KEY_ALGORITHMS,
@@ -31,13 +39,19 @@ export { hasNativeOpenSsl } from './native-openssl.js';
 export { parsePrivateKey, type ParsedPrivateKey } from './private-key-import.js';
 export { fingerprintOf, spkiToJwk, spkiToPem } from './public-key-formats.js';
 export { publicHalfOf } from './public-half.js';
-export { parsePublicKey, type ParsedPublicKey } from './public-key-import.js';
+export { parsePublicHalf, parsePublicKey, type ParsedPublicKey } from './public-key-import.js';
 export { runtimeKeySpecs } from './runtime-key-specs.js';
 export { checkSignatureInput, maxSaltLength, type SignatureInput } from './signature-input.js';
 export { verifySignature, type VerifyInput } from './verify-signature.js';
 export { platformKeyBinding } from './platform-key-binding.js';
 export { newSecretKey, randomBytes } from './random.js';
-export { requireWrapped, unwrapPrivateKey, wrapPrivateKey, type OaepHash } from './rsa-aes-key-wrap.js';
+export {
+  splitWrappedKey,
+  unopenedKey,
+  unwrapPrivateKey,
+  wrapPrivateKey,
+  type OaepHash,
+} from './rsa-aes-key-wrap.js';
 export { RootRing } from './root-ring.js';
 export { RootRingError } from './root-ring-error.js';
 export { addRoot, removeRoot } from './root-ring-file.js';

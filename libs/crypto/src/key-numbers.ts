@@ -49,31 +49,34 @@ export function curvePublicKey(parameters: Buffer, point: Buffer): ParsedPublicK
   }
 }
 
+/** A public key as devices take it, piece by piece. */
+export type PublicNumbers =
+  | { readonly kind: 'rsa'; readonly modulus: Buffer; readonly publicExponent: Buffer }
+  /** The uncompressed point, or Ed25519's 32 bytes, in an OCTET STRING. */
+  | { readonly kind: 'curve'; readonly point: Buffer };
+
+/** Takes apart the `spki` of a key that `parsePublicKey` or `parsePrivateKey` returned. Throws `DerError` for any other. */
+export function publicNumbers(spki: Buffer): PublicNumbers {
+  const info = new DerReader(spki).sequence();
+  const oid = info.sequence().oid();
+  const key = info.bitString();
+  if (oid !== RSA_ENCRYPTION) return { kind: 'curve', point: derElement(DER_TAG.octetString, key) };
+  const numbers = new DerReader(key).sequence();
+  return { kind: 'rsa', modulus: numbers.unsigned(), publicExponent: numbers.unsigned() };
+}
+
 /** A key as devices take it, piece by piece. What is secret are views into the private key, for its owner to wipe. */
-export type KeyNumbers =
-  | {
-      readonly spki: Buffer;
-      readonly kind: 'rsa';
-      readonly modulus: Buffer;
-      readonly publicExponent: Buffer;
+export type KeyNumbers = { readonly spki: Buffer } & (
+  | (Extract<PublicNumbers, { kind: 'rsa' }> & {
       readonly privateExponent: Buffer;
       /** Two primes, their exponents, the coefficient (RFC 8017 §3.2). */
       readonly crt: readonly [Buffer, Buffer, Buffer, Buffer, Buffer];
-    }
-  | {
-      readonly spki: Buffer;
-      readonly kind: 'curve';
-      /** The uncompressed point, or Ed25519's 32 bytes, in an OCTET STRING. */
-      readonly point: Buffer;
+    })
+  | (Extract<PublicNumbers, { kind: 'curve' }> & {
       /** The scalar, or Ed25519's seed. */
       readonly secret: Buffer;
-    };
-
-function pointOf(spki: Buffer): Buffer {
-  const info = new DerReader(spki).sequence();
-  info.sequence();
-  return derElement(DER_TAG.octetString, info.bitString());
-}
+    })
+);
 
 /** Takes apart a private key that `parsePrivateKey` returned. Throws `DerError` for any other. */
 export function keyNumbers(pkcs8: SecretBytes): KeyNumbers {
@@ -83,21 +86,14 @@ export function keyNumbers(pkcs8: SecretBytes): KeyNumbers {
     type: 'spki',
     format: 'der',
   });
-  if (oid === ED25519) {
-    return {
-      spki,
-      kind: 'curve',
-      point: pointOf(spki),
-      secret: new DerReader(key).read(DER_TAG.octetString),
-    };
+  const half = publicNumbers(spki);
+  if (half.kind === 'curve' && oid === ED25519) {
+    return { spki, ...half, secret: new DerReader(key).read(DER_TAG.octetString) };
   }
   const fields = new DerReader(key).sequence();
   fields.unsigned();
-  if (oid !== RSA_ENCRYPTION) {
-    return { spki, kind: 'curve', point: pointOf(spki), secret: fields.read(DER_TAG.octetString) };
-  }
   const next = (): Buffer => fields.unsigned();
-  const [modulus, publicExponent, privateExponent] = [next(), next(), next()];
-  const crt = [next(), next(), next(), next(), next()] as const;
-  return { spki, kind: 'rsa', modulus, publicExponent, privateExponent, crt };
+  if (half.kind === 'curve') return { spki, ...half, secret: fields.read(DER_TAG.octetString) };
+  const [, , privateExponent] = [next(), next(), next()];
+  return { spki, ...half, privateExponent, crt: [next(), next(), next(), next(), next()] };
 }

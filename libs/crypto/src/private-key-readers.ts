@@ -5,10 +5,10 @@ import { derOid, derSequence } from './der-writer.js';
 import { ED25519, KEY_KINDS, readCurve, type KeyFamily, type KeyKind } from './key-oids.js';
 import { KEY_SPECS, findKeySpec, getPublicKeySpec, type KeySpec } from './key-specs.js';
 import { NativeKey } from './native-key.js';
-import { invalidKey } from './invalid-key.js';
+import { invalidKey, restrictedRsa } from './invalid-key.js';
 import { ecPkcs8, pkcs8Of, type PrivateKeyInfo } from './private-key-encoding.js';
 import { ecSpki, uncompressedPoint } from './public-key-encoding.js';
-import { bitLength, readRsaPublicNumbers } from './rsa-bounds.js';
+import { PRIVATE_RSA_BOUNDS, bitLength, readRsaPublicNumbers } from './rsa-bounds.js';
 import { runtimeKeySpecs } from './runtime-key-specs.js';
 
 /** A private key in the one encoding a key is kept in here. The caller wipes `pkcs8`. */
@@ -18,7 +18,6 @@ export interface CanonicalPrivateKey {
   readonly spec: KeySpec;
 }
 
-const RSA_BOUNDS = { minBits: 2048, maxBits: 4096, minExponent: 65537n };
 const SPKI_DER = { type: 'spki', format: 'der' } as const;
 const MISMATCH = 'the private key does not belong to the public key beside it';
 
@@ -38,7 +37,7 @@ function boundRsa(key: Buffer): number {
   const numbers = outer.sequence();
   outer.end();
   if (numbers.smallUnsigned() !== 0) throw invalidKey('RSA keys of more than two primes are not supported');
-  const bits = readRsaPublicNumbers(numbers, RSA_BOUNDS);
+  const bits = readRsaPublicNumbers(numbers, PRIVATE_RSA_BOUNDS);
   const [d = 0, ...halves] = Array.from({ length: 6 }, () => bitLength(numbers.unsigned()));
   numbers.end();
   if (d > bits || halves.some((half) => half > bits / 2 + 64)) {
@@ -131,7 +130,7 @@ async function readMlDsa({ encoding }: PrivateKeyInfo, { name }: KeyKind): Promi
 }
 
 async function readRestrictedRsa(): Promise<never> {
-  throw invalidKey('RSA keys restricted to RSASSA-PSS are not supported: encode it as rsaEncryption');
+  throw restrictedRsa();
 }
 
 const READERS: Readonly<

@@ -6,10 +6,10 @@ import { sha256Hex } from './derive.js';
 import { isCanonicalPoint, isOnCurve, isSmallOrderPoint } from './ed25519-point.js';
 import { KEY_KINDS, RSA_ENCRYPTION, readCurve, type KeyFamily, type KeyKind } from './key-oids.js';
 import { VERIFY_ONLY_RSA, getPublicKeySpec, type KeySpec } from './key-specs.js';
-import { invalidKey } from './invalid-key.js';
+import { invalidKey, restrictedRsa } from './invalid-key.js';
 import { readKeyEncoding, type EncodedKey } from './pem.js';
 import { ecSpki, uncompressedPoint } from './public-key-encoding.js';
-import { readRsaPublicNumbers } from './rsa-bounds.js';
+import { PRIVATE_RSA_BOUNDS, readRsaPublicNumbers } from './rsa-bounds.js';
 import { runtimeKeySpecs } from './runtime-key-specs.js';
 
 export interface ParsedPublicKey {
@@ -116,4 +116,17 @@ export function parsePublicKey(bytes: Buffer): ParsedPublicKey {
   } catch (error) {
     throw error instanceof AppError ? error : invalidKey('the public key is not readable PEM or DER', error);
   }
+}
+
+/**
+ * Reads the public half of a private key that is not seen here, as `parsePublicKey` does, and with the bounds that private
+ * keys have. Throws as that.
+ */
+export function parsePublicHalf(bytes: Buffer): ParsedPublicKey {
+  const parsed = parsePublicKey(bytes);
+  if (parsed.spec.keyType !== 'rsa') return parsed;
+  const { oid, key } = readSpki(parsed.spki);
+  if (oid !== RSA_ENCRYPTION) throw restrictedRsa();
+  readRsaPublicNumbers(new DerReader(key).sequence(), PRIVATE_RSA_BOUNDS);
+  return parsed;
 }

@@ -8,7 +8,7 @@ import {
   publicEncrypt,
   randomBytes,
 } from 'node:crypto';
-import { SecretBytes } from '#kernel';
+import { SecretBytes, type AppError } from '#kernel';
 import { invalidKey } from './invalid-key.js';
 
 /** The hash of RSA-OAEP and of its MGF1; some tokens know SHA-1 only. */
@@ -50,12 +50,6 @@ export function wrapPrivateKey(wrappingSpki: Buffer, hash: OaepHash, pkcs8: Secr
   }
 }
 
-/** Throws as `unwrapPrivateKey` what no wrapping key of RSA 2048 to 4096 can open, by its length alone. */
-export function requireWrapped(wrapped: Buffer): void {
-  const { length } = wrapped;
-  if (length < 256 + 16 || length > 512 + MAX_PKCS8 || length % 8 !== 0) throw unopened();
-}
-
 /** The AES key, or a random one where there is none to be had: then it is KWP that fails, as for any other fault. */
 function openAesKey(privateKey: ReturnType<typeof createPrivateKey>, hash: OaepHash, bytes: Buffer): Buffer {
   const stranger = randomBytes(AES_KEY);
@@ -69,10 +63,23 @@ function openAesKey(privateKey: ReturnType<typeof createPrivateKey>, hash: OaepH
   return stranger;
 }
 
+/** The one error of every failure to open a wrapped private key, wherever it is opened. */
+export const unopenedKey = (): AppError =>
+  invalidKey('the wrapped key does not open under the wrapping key it is for');
+
+/**
+ * The two parts of what `wrapPrivateKey` made for an RSA key of so many bytes: the AES key under it, and the private key
+ * under that. Throws `unopenedKey` for what has no such parts.
+ */
+export function splitWrappedKey(wrapped: Buffer, rsaBytes: number): { aes: Buffer; body: Buffer } {
+  const body = wrapped.subarray(rsaBytes);
+  if (body.length < 16 || body.length > MAX_PKCS8 || body.length % 8 !== 0) throw unopenedKey();
+  return { aes: wrapped.subarray(0, rsaBytes), body };
+}
+
 /**
  * Opens what `wrapPrivateKey` made. `wrappingKey` is PrivateKeyInfo, DER, of the RSA key, and stays the caller's.
- * What comes out was not looked at: it is for `parsePrivateKey`. Throws `AppError` `invalid_key_material`, one and the
- * same for every failure.
+ * What comes out was not looked at: it is for `parsePrivateKey`. Throws `unopenedKey`.
  */
 export function unwrapPrivateKey(wrappingKey: SecretBytes, hash: OaepHash, wrapped: Buffer): SecretBytes {
   const rsa = createPrivateKey({
@@ -80,17 +87,13 @@ export function unwrapPrivateKey(wrappingKey: SecretBytes, hash: OaepHash, wrapp
     format: 'der',
     type: 'pkcs8',
   });
-  const split = (rsa.asymmetricKeyDetails?.modulusLength ?? 0) / 8;
-  const body = wrapped.subarray(split);
-  if (body.length < 16 || body.length > MAX_PKCS8 || body.length % 8 !== 0) throw unopened();
-  const aes = openAesKey(rsa, hash, wrapped.subarray(0, split));
+  const parts = splitWrappedKey(wrapped, (rsa.asymmetricKeyDetails?.modulusLength ?? 0) / 8);
+  const aes = openAesKey(rsa, hash, parts.aes);
   try {
-    return SecretBytes.take(kwp(createDecipheriv(KWP, aes, KWP_IV), body));
+    return SecretBytes.take(kwp(createDecipheriv(KWP, aes, KWP_IV), parts.body));
   } catch {
-    throw unopened();
+    throw unopenedKey();
   } finally {
     aes.fill(0);
   }
 }
-
-const unopened = () => invalidKey('the wrapped key does not open under the wrapping key it is for');

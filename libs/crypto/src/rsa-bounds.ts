@@ -10,6 +10,13 @@ const isOdd = (magnitude: Buffer): boolean => ((magnitude.at(-1) ?? 0) & 1) === 
 /** OpenSSL takes no longer exponent with a long modulus; none has a use. */
 const MAX_EXPONENT_BITS = 64;
 
+/** Of keys whose private half is used here. */
+export const PRIVATE_RSA_BOUNDS: RsaBounds = Object.freeze({
+  minBits: 2048,
+  maxBits: 4096,
+  minExponent: 65537n,
+});
+
 export interface RsaBounds {
   readonly minBits: number;
   readonly maxBits: number;

@@ -1,4 +1,4 @@
-import type { KeySpec, SignatureRow } from '#crypto';
+import type { KeySpec, OaepHash, SignatureRow } from '#crypto';
 import type { SecretBytes } from '#kernel';
 
 export type EngineType = 'SOFTWARE' | 'PKCS11' | 'AWS_KMS';
@@ -131,3 +131,29 @@ export interface KeepingEngine extends Engine {
 
 /** Whether the engine's keys live outside of Claviger's database. */
 export const keepsKeys = (engine: Engine): engine is KeepingEngine => 'discard' in engine;
+
+/** A private key under a wrapping key of the device: RSA-OAEP of an AES-256 key, and AES-KWP (RFC 5649) of its PKCS#8. */
+export interface WrappedKey {
+  /** What the wrapping key was made for. */
+  readonly under: EngineKeyRef;
+  readonly hash: OaepHash;
+  readonly bytes: Buffer;
+  /** Its public half, in the one encoding; RSA needs none, for a device that has the private key tells its modulus. */
+  readonly spki?: Buffer;
+}
+
+/** An engine whose device opens wrapped private keys itself: they are in clear nowhere else. */
+export interface UnwrappingEngine extends KeepingEngine {
+  /** With which hash it takes keys of that kind wrapped; undefined where it does not take them. The device is asked. */
+  findWrapping(spec: KeySpec): Promise<OaepHash | undefined>;
+  /** Makes an RSA-4096 pair that opens wrapped keys and does nothing else, until `discard`. Gives SPKI, DER. */
+  makeWrappingKey(ref: EngineKeyRef): Promise<Buffer>;
+  /**
+   * The key has signed by its public half when this resolves, and is not there when it throws: `invalid_key_material`,
+   * one and the same, whatever is wrong with what was wrapped.
+   */
+  unwrapKey(ref: EngineKeyRef, spec: KeySpec, wrapped: WrappedKey): Promise<EngineKey>;
+}
+
+/** Whether the engine's device opens wrapped private keys, of some kind. */
+export const canUnwrap = (engine: Engine): engine is UnwrappingEngine => 'unwrapKey' in engine;

@@ -1,5 +1,6 @@
 export {
   canImport,
+  canUnwrap,
   keepsKeys,
   type Engine,
   type EngineCapability,
@@ -13,6 +14,7 @@ export {
   type KeepingEngine,
   type SignInput,
   type StoredEngineKey,
+  type UnwrappingEngine,
 } from './engine.js';
 export type { EngineDriver, EngineInput } from './engine-driver.js';
 export { EngineCatalogue, type EngineView } from './engine-catalogue.js';

@@ -1,5 +1,5 @@
 import type { AuditLog } from '#audit';
-import { requireWrapped, spkiToPem, unwrapPrivateKey, type SealBinding, type Sealer } from '#crypto';
+import { spkiToPem, splitWrappedKey, unwrapPrivateKey, type SealBinding, type Sealer } from '#crypto';
 import type { Database, Transaction } from '#database';
 import { canImport, generateWrappingKey, type EngineRegistry } from '#engines';
 import { AppError, invalidMember, newRequestId, type RequestContext, type SecretBytes } from '#kernel';
@@ -34,6 +34,9 @@ export interface WrappedImportInput extends KeyDescription {
   /** RSA-OAEP with SHA-256 of an AES-256 key, and behind it AES-KWP (RFC 5649) of the PKCS#8. */
   readonly wrappedKey: Buffer;
 }
+
+/** Of wrapping keys, which are RSA-4096. */
+const WRAPPING_BYTES = 512;
 
 const bindingOf = (tenantId: string, tokenId: string): SealBinding => ({
   tenantId,
@@ -100,7 +103,7 @@ export class WrappedImportService {
     const token = await this.database.transaction(ctx, (tx) => findToken(tx, tenantId, importToken), find);
     if (!token || token.isInUse) throw unusable('is unknown, expired, used up or in use');
     if (engineId !== undefined && engineId !== token.engineId) throw unusable('is for another engine');
-    requireWrapped(wrappedKey);
+    splitWrappedKey(wrappedKey, WRAPPING_BYTES);
     if (!canImport(this.engines.get(tenantId, token.engineId))) throw takesNone();
   }
 

@@ -2,7 +2,9 @@
 export const CKM = Object.freeze({
   RSA_PKCS_KEY_PAIR_GEN: 0x0000,
   RSA_PKCS: 0x0001,
+  RSA_PKCS_OAEP: 0x0009,
   RSA_PKCS_PSS: 0x000d,
+  SHA_1: 0x0220,
   SHA256: 0x0250,
   SHA384: 0x0260,
   SHA512: 0x0270,
@@ -10,11 +12,15 @@ export const CKM = Object.freeze({
   ECDSA: 0x1041,
   EC_EDWARDS_KEY_PAIR_GEN: 0x1055,
   EDDSA: 0x1057,
+  /** RFC 5649 in some tokens, another padding in others. */
+  AES_KEY_WRAP_PAD: 0x210a,
+  /** RFC 5649. */
+  AES_KEY_WRAP_KWP: 0x210b,
 });
 
-export const CKG = Object.freeze({ MGF1_SHA256: 2, MGF1_SHA384: 3, MGF1_SHA512: 4 });
+export const CKG = Object.freeze({ MGF1_SHA1: 1, MGF1_SHA256: 2, MGF1_SHA384: 3, MGF1_SHA512: 4 });
 
-export const CKK = Object.freeze({ RSA: 0x00, EC: 0x03, EC_EDWARDS: 0x40 });
+export const CKK = Object.freeze({ RSA: 0x00, EC: 0x03, AES: 0x1f, EC_EDWARDS: 0x40 });
 
 export const CKF = Object.freeze({
   OS_LOCKING_OK: 0x2,
@@ -24,10 +30,13 @@ export const CKF = Object.freeze({
   SIGN: 0x800,
   GENERATE_KEY_PAIR: 0x10000,
   USER_PIN_FINAL_TRY: 0x20000,
+  /** Of mechanisms. */
+  UNWRAP: 0x40000,
+  /** Of tokens. */
   USER_PIN_LOCKED: 0x40000,
 });
 
-export const CKO = Object.freeze({ PUBLIC_KEY: 2, PRIVATE_KEY: 3 });
+export const CKO = Object.freeze({ PUBLIC_KEY: 2, PRIVATE_KEY: 3, SECRET_KEY: 4 });
 
 export const CKA = Object.freeze({
   CLASS: 0x000,
@@ -55,6 +64,7 @@ export const CKA = Object.freeze({
   EXPONENT_1: 0x126,
   EXPONENT_2: 0x127,
   COEFFICIENT: 0x128,
+  VALUE_LEN: 0x161,
   EXTRACTABLE: 0x162,
   LOCAL: 0x163,
   NEVER_EXTRACTABLE: 0x164,

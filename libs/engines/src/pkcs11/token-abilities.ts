@@ -42,7 +42,8 @@ export function publicKeyOf({ modulus, publicExponent, curve, point }: PublicPar
     : rsaPublicKey(bytes(modulus), bytes(publicExponent));
 }
 
-function allows(
+/** Whether the token's mechanism may do that with such keys. */
+export function allows(
   { mechanisms }: TokenFacts,
   mechanism: number,
   flag: number,

@@ -1,3 +1,4 @@
+import { unopenedKey } from '#crypto';
 import { AppError } from '#kernel';
 import { TokenFailure } from './token-failure.js';
 import type { FailureKind, TokenChoice } from './token-protocol.js';
@@ -10,6 +11,7 @@ const DETAILS: Readonly<Record<FailureKind, string>> = Object.freeze({
   device: 'The token is away or does not answer.',
   failed: 'The token failed.',
   refused: 'The token does not do this with such a key.',
+  unopened: 'The wrapped key does not open.',
   missing: 'The token does not hold the key.',
   exists: 'The token holds a key for this reference already.',
   lost: 'The token did not answer in time, or is away.',
@@ -30,6 +32,7 @@ export function callError(error: unknown, retryAfterS: number): unknown {
   if (!(error instanceof TokenFailure)) return error;
   const { kind } = error.failure;
   const detail = DETAILS[kind];
+  if (kind === 'unopened') return unopenedKey();
   if (kind === 'refused' || kind === 'driver') {
     return new AppError('unsupported_by_engine', { detail, cause: causeOf(error) });
   }

@@ -13,6 +13,9 @@ export class TokenFailure extends Error {
   }
 }
 
+export const hasKind = (error: unknown, ...kinds: readonly FailureKind[]): boolean =>
+  error instanceof TokenFailure && kinds.includes(error.failure.kind);
+
 /** What a return value of PKCS#11 (§5.1 of 2.40) means for the call and for the child. */
 type Meaning = 'pin' | 'session' | 'handle' | 'device' | 'refused' | 'unclear';
 
@@ -21,8 +24,8 @@ const MEANINGS: readonly (readonly [Exclude<Meaning, 'unclear'>, readonly number
   ['pin', [0xa0, 0xa1, 0xa2, 0xa3, 0xa4, 0x102, 0x103]],
   // OPERATION_ACTIVE, OPERATION_NOT_INITIALIZED, SESSION_CLOSED, COUNT, HANDLE_INVALID, READ_ONLY
   ['session', [0x90, 0x91, 0xb0, 0xb1, 0xb3, 0xb5]],
-  // KEY_HANDLE_INVALID, OBJECT_HANDLE_INVALID
-  ['handle', [0x60, 0x82]],
+  // KEY_HANDLE_INVALID, OBJECT_HANDLE_INVALID, UNWRAPPING_KEY_HANDLE_INVALID
+  ['handle', [0x60, 0x82, 0xf0]],
   // SLOT_ID_INVALID, DEVICE_REMOVED, TOKEN_NOT_PRESENT, TOKEN_NOT_RECOGNIZED, CRYPTOKI_NOT_INITIALIZED. Not
   // USER_NOT_LOGGED_IN: some keys ask for a login of their own, while the token is well.
   ['device', [0x03, 0x32, 0xe0, 0xe1, 0x190]],
@@ -44,6 +47,17 @@ export function meaningOf(error: unknown): Meaning {
   const { code } = error as { code?: unknown };
   return MEANINGS.find(([, codes]) => codes.includes(code as number))?.[0] ?? 'unclear';
 }
+
+/** HOST_MEMORY, DEVICE_ERROR, DEVICE_MEMORY, and what the token was not even asked: whatever was wrapped. */
+const OF_THE_TOKEN: readonly unknown[] = [0x02, 0x30, 0x31, undefined];
+
+/**
+ * Whether it can be what was wrapped that C_UnwrapKey failed at. There are values for that, and tokens answer any other
+ * (SoftHSM 2.6: GENERAL_ERROR, FUNCTION_FAILED), so it is all that does not clearly mean something else.
+ */
+export const isOfWrapped = (error: unknown): boolean =>
+  ['refused', 'unclear'].includes(meaningOf(error)) &&
+  !OF_THE_TOKEN.includes((error as { code?: unknown }).code);
 
 /** `CKR_…` where pkcs11js says it, else only what kind of error it was: messages may quote what was given. */
 export function reasonOf(error: unknown): string {

@@ -1,4 +1,4 @@
-import { curveParameters, type KeyNumbers, type KeySpec } from '#crypto';
+import { curveParameters, type KeyNumbers, type KeySpec, type PublicNumbers } from '#crypto';
 import { CKA } from './cryptoki.js';
 import type { PublicParts, TokenArguments } from './token-protocol.js';
 
@@ -12,6 +12,18 @@ interface ImportPlan {
   readonly secret: Buffer;
 }
 
+/** How a public key becomes the attributes of an object. */
+export const publicPartsOf = (spec: KeySpec, numbers: PublicNumbers): PublicParts =>
+  numbers.kind === 'rsa'
+    ? {
+        modulus: numbers.modulus.toString('base64'),
+        publicExponent: numbers.publicExponent.toString('base64'),
+      }
+    : {
+        curve: curveParameters(spec)?.toString('base64') ?? '',
+        point: numbers.point.toString('base64'),
+      };
+
 /** How the parts of a private key become the attributes of two objects. */
 export function importPlanOf(spec: KeySpec, numbers: KeyNumbers): ImportPlan {
   const secrets: (readonly [number, Buffer])[] =
@@ -21,19 +33,9 @@ export function importPlanOf(spec: KeySpec, numbers: KeyNumbers): ImportPlan {
           ...numbers.crt.map((value, index) => [CRT[index]!, value] as const),
         ]
       : [[CKA.VALUE, numbers.secret]];
-  const parts =
-    numbers.kind === 'rsa'
-      ? {
-          modulus: numbers.modulus.toString('base64'),
-          publicExponent: numbers.publicExponent.toString('base64'),
-        }
-      : {
-          curve: curveParameters(spec)?.toString('base64') ?? '',
-          point: numbers.point.toString('base64'),
-        };
   const secret = Buffer.concat(secrets.map(([, value]) => value));
   return {
-    parts,
+    parts: publicPartsOf(spec, numbers),
     secret,
     secretLength: secret.length,
     secretParts: secrets.map(([attribute, { length }]) => [attribute, length]),

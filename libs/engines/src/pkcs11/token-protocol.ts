@@ -86,6 +86,21 @@ interface Named {
   readonly label: string;
 }
 
+/** How a wrapped private key is opened. */
+export interface UnwrapCall {
+  /** CKA_ID of the wrapping key; absent: the one of this child's own. */
+  readonly under?: string;
+  /** hashAlg and mgf of CK_RSA_PKCS_OAEP_PARAMS. */
+  readonly oaep: readonly [number, number];
+  /** The AES key under the wrapping key. */
+  readonly aes: string;
+  /** The mechanism of AES-KWP. */
+  readonly kwp: number;
+  /** The private key under the AES key. */
+  readonly body: string;
+  readonly keyType: number;
+}
+
 /** What can be asked of the child, and what it answers. */
 export interface TokenCalls {
   open: [{ readonly module: string; readonly choice: TokenChoice }, TokenFacts];
@@ -107,6 +122,15 @@ export interface TokenCalls {
     },
     PairRecord,
   ];
+  /** A pair that keys are wrapped under: on the token, or, where it has no name, for as long as the child lives. */
+  wrapping: [Partial<Named> & { readonly mechanism: number; readonly modulusBits: number }, PairRecord];
+  /** `parts` make the public object; absent, those that the private one tells, which are `told` in any case. */
+  unwrap: [
+    Named & { readonly call: UnwrapCall; readonly parts?: PublicParts },
+    PairRecord & { readonly told: PublicParts },
+  ];
+  /** Opens a key for this session only, signs with it and forgets it. */
+  'probe-unwrap': [{ readonly call: UnwrapCall; readonly sign: Omit<SignCall, 'id'> }, string];
   /** `pair` is absent unless there is exactly one such private key with its public half. */
   find: [{ readonly id: string }, { readonly privateKeys: number; readonly pair?: PairRecord }];
   destroy: [{ readonly id: string }, number];
@@ -138,6 +162,8 @@ export type FailureKind =
   | 'failed'
   /** The token does not do this, or not with this key. Asking again is in vain. */
   | 'refused'
+  /** What was wrapped does not open, or is no key of the kind that it should be. */
+  | 'unopened'
   /** There is no such key. */
   | 'missing'
   /** There is such a key already. */

@@ -59,6 +59,48 @@ export const privateTemplate = (stay: Stay | undefined): Template => [
   ...GUARD,
 ];
 
+/** A pair that wraps and opens, and with which nobody who is logged in can do anything else: above all not decrypt. */
+export const wrappingPublic = (modulusBits: number, stay: Stay | undefined): Template => [
+  ...naming(stay),
+  { type: CKA.WRAP, value: true },
+  { type: CKA.ENCRYPT, value: false },
+  { type: CKA.VERIFY, value: false },
+  { type: CKA.PRIVATE, value: false },
+  { type: CKA.MODULUS_BITS, value: modulusBits },
+  { type: CKA.PUBLIC_EXPONENT, value: Buffer.of(1, 0, 1) },
+];
+
+const UNWRAP_ONLY: Template = [
+  { type: CKA.UNWRAP, value: true },
+  { type: CKA.DECRYPT, value: false },
+  { type: CKA.SIGN, value: false },
+];
+
+export const wrappingPrivate = (stay: Stay | undefined): Template => [
+  ...naming(stay),
+  ...UNWRAP_ONLY,
+  { type: CKA.DERIVE, value: false },
+  ...GUARD,
+];
+
+/** The AES key between the wrapping key and the wrapped one; gone with its session at the latest. */
+export const wrappedAes: Template = [
+  { type: CKA.CLASS, value: CKO.SECRET_KEY },
+  { type: CKA.KEY_TYPE, value: CKK.AES },
+  ...naming(undefined),
+  ...UNWRAP_ONLY,
+  { type: CKA.ENCRYPT, value: false },
+  { type: CKA.WRAP, value: false },
+  ...GUARD,
+];
+
+/** What the private key is comes out of what was wrapped. */
+export const unwrappedPrivate = (keyType: number, stay: Stay | undefined): Template => [
+  { type: CKA.CLASS, value: CKO.PRIVATE_KEY },
+  { type: CKA.KEY_TYPE, value: keyType },
+  ...privateTemplate(stay),
+];
+
 const PARTS = [
   ['modulus', CKA.MODULUS],
   ['publicExponent', CKA.PUBLIC_EXPONENT],
@@ -85,13 +127,7 @@ export const importedPrivate = (
   { point: _, ...parts }: PublicParts,
   secret: Template,
   stay: Stay,
-): Template => [
-  { type: CKA.CLASS, value: CKO.PRIVATE_KEY },
-  { type: CKA.KEY_TYPE, value: keyType },
-  ...privateTemplate(stay),
-  ...partsTemplate(parts),
-  ...secret,
-];
+): Template => [...unwrappedPrivate(keyType, stay), ...partsTemplate(parts), ...secret];
 
 /** Which attributes say what a public key is. */
 export const PUBLIC_ATTRIBUTES: Readonly<Record<number, readonly (readonly [keyof PublicParts, number])[]>> =

@@ -20,7 +20,7 @@ export class SessionPool {
   fill(wanted: number): void {
     while (this.#size < wanted) {
       try {
-        this.#idle.push(this.#open());
+        this.#idle.push(this.open());
       } catch (error) {
         if (this.#size > 0) return;
         throw error;
@@ -46,10 +46,11 @@ export class SessionPool {
     } catch {
       // It was closed already.
     }
-    return this.#open();
+    return this.open();
   }
 
-  #open(): Handle {
+  /** One more, which is not lent. */
+  open(): Handle {
     return this.lib.C_OpenSession(this.slot, CKF.SERIAL_SESSION | CKF.RW_SESSION);
   }
 }

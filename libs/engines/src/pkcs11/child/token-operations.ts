@@ -1,16 +1,27 @@
 import type { Handle, KeyPair, Mechanism, PKCS11, Template } from 'pkcs11js';
 import { CKO } from '../cryptoki.js';
-import type { PairRecord, SignCall, TokenArguments, TokenResult } from '../token-protocol.js';
+import type {
+  PairRecord,
+  PublicParts,
+  SignCall,
+  TokenArguments,
+  TokenResult,
+  UnwrapCall,
+} from '../token-protocol.js';
 import {
   importedPrivate,
   importedPublic,
   privateTemplate,
   publicTemplate,
+  unwrappedPrivate,
+  wrappingPrivate,
+  wrappingPublic,
   type Stay,
 } from './key-templates.js';
 import type { SessionPool } from './session-pool.js';
-import { TokenFailure, meaningOf, reasonOf } from '../token-failure.js';
+import { TokenFailure, isOfWrapped, meaningOf, reasonOf } from '../token-failure.js';
 import type { TokenObjects } from './token-objects.js';
+import { openWrapped } from './wrapped-key.js';
 
 /** CK_PARAMS_RSA_PSS of pkcs11js. */
 const PSS_PARAMETERS = 5;
@@ -36,6 +47,8 @@ function isGuarded({ guard }: PairRecord): boolean {
 export class TokenOperations {
   /** What the library was given a pointer to and has not answered yet. */
   readonly #held = new Set<Buffer>();
+  /** What is wrapped in this host is wrapped under; and its session, which is lent to nobody, for it ends with that. */
+  #own: { readonly session: Handle; key?: Handle } | undefined;
 
   constructor(
     private readonly lib: PKCS11,
@@ -108,6 +121,40 @@ export class TokenOperations {
     }
   }
 
+  /** A pair without a name takes the place of the one before. */
+  wrapping({ id, label = '', ...kind }: TokenArguments<'wrapping'>): Promise<PairRecord> {
+    const make = (session: Handle, stay?: Stay): Promise<KeyPair> =>
+      this.lib.C_GenerateKeyPairAsync(
+        session,
+        { mechanism: kind.mechanism },
+        wrappingPublic(kind.modulusBits, stay),
+        wrappingPrivate(stay),
+      );
+    if (id === undefined) return this.#makeOwn(make);
+    return this.#make(id, (session) => make(session, stayOf({ id, label })));
+  }
+
+  async unwrap({ call, parts, ...named }: TokenArguments<'unwrap'>): Promise<TokenResult<'unwrap'>> {
+    const stay = stayOf(named);
+    let told: PublicParts = {};
+    const record = await this.#make(named.id, async (session) => {
+      const privateKey = await this.#open(session, call, stay);
+      told = this.objects.record(session, privateKey, privateKey).parts;
+      const template = importedPublic(call.keyType, parts ?? told, stay);
+      return { privateKey, publicKey: this.lib.C_CreateObject(session, template) };
+    });
+    return { ...record, told };
+  }
+
+  probeUnwrap({ call, sign }: TokenArguments<'probe-unwrap'>): Promise<string> {
+    return this.#withSession(async (session) => {
+      const key = await this.#open(session, call, undefined);
+      const signature = await this.#signBy(session, key, sign);
+      this.lib.C_DestroyObject(session, key);
+      return signature.toString('base64');
+    });
+  }
+
   find({ id }: TokenArguments<'find'>): Promise<TokenResult<'find'>> {
     return this.#withSession((session) => this.objects.pair(session, id), 2);
   }
@@ -150,6 +197,33 @@ export class TokenOperations {
         throw error;
       }
     });
+  }
+
+  async #makeOwn(make: (session: Handle) => Promise<KeyPair>): Promise<PairRecord> {
+    try {
+      this.#own ??= { session: this.pool.open() };
+      const { privateKey, publicKey } = await make(this.#own.session);
+      const record = this.objects.record(this.#own.session, privateKey, publicKey);
+      if (!isGuarded(record)) throw TokenFailure.of('refused', 'the token would give the key away');
+      this.#own.key = privateKey;
+      return record;
+    } catch (error) {
+      throw this.#failureOf(error);
+    }
+  }
+
+  async #open(session: Handle, call: UnwrapCall, stay: Stay | undefined): Promise<Handle> {
+    const wrappingKey =
+      call.under === undefined
+        ? this.#own?.key
+        : (await this.objects.find(session, CKO.PRIVATE_KEY, call.under))[0];
+    if (!wrappingKey) throw TokenFailure.of('missing', 'no such wrapping key');
+    try {
+      return await openWrapped(this.lib, session, wrappingKey, call, unwrappedPrivate(call.keyType, stay));
+    } catch (error) {
+      if (isOfWrapped(error) && this.isWell()) throw TokenFailure.of('unopened', reasonOf(error));
+      throw error;
+    }
   }
 
   async #signBy(session: Handle, key: Handle, call: Omit<SignCall, 'id'>): Promise<Buffer> {
