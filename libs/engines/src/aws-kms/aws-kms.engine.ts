@@ -186,6 +186,8 @@ export class AwsKmsEngine implements ImportingEngine, KeepingEngine {
       ? await findKey(this.#connection, ref.tenantId, objectId)
       : undefined;
     if (!metadata || isLeaving(metadata.KeyState)) throw new AppError('not_found');
+    const owner = await this.#search.refOf(metadata.Arn ?? '');
+    if (owner && owner.tenantId !== ref.tenantId) throw new AppError('not_found');
     const fault = stateFault(metadata.KeyState);
     if (fault) throw fault;
     const spec = metadata.KeyUsage === 'SIGN_VERIFY' ? keySpecOfAws(metadata.KeySpec) : undefined;

@@ -31,13 +31,13 @@ export class KeySearch {
   async byAlias(ref: EngineKeyRef): Promise<KeyMetadata | undefined> {
     const metadata = await findKey(this.connection, NOBODY, aliasOf(this.aliasPrefix, ref));
     if (!metadata?.Arn) return undefined;
-    return isSameRef(await this.#refOf(metadata.Arn), ref) ? metadata : undefined;
+    return isSameRef(await this.refOf(metadata.Arn), ref) ? metadata : undefined;
   }
 
   /** By tags: for what was made and has no alias yet. */
   async *byTags(ref: EngineKeyRef): AsyncGenerator<KeyMetadata> {
     yield* this.#each(async (arn) =>
-      isSameRef(await this.#refOf(arn), ref) ? findKey(this.connection, NOBODY, arn) : undefined,
+      isSameRef(await this.refOf(arn), ref) ? findKey(this.connection, NOBODY, arn) : undefined,
     );
   }
 
@@ -49,7 +49,7 @@ export class KeySearch {
   async #heldKey(arn: string): Promise<HeldKey | undefined> {
     const metadata = await findKey(this.connection, NOBODY, arn);
     if (metadata?.KeyUsage !== 'SIGN_VERIFY' || !isComplete(metadata.KeyState)) return undefined;
-    const ref = await this.#refOf(arn);
+    const ref = await this.refOf(arn);
     return { objectId: arn, ref, label: await this.#label(arn), spec: keySpecOfAws(metadata.KeySpec) };
   }
 
@@ -72,8 +72,8 @@ export class KeySearch {
     } while (Marker !== undefined);
   }
 
-  /** A key has 50 tags at most, which is one page. */
-  async #refOf(arn: string): Promise<EngineKeyRef | undefined> {
+  /** What a key was made for, as its tags say. It has 50 tags at most, which is one page. */
+  async refOf(arn: string): Promise<EngineKeyRef | undefined> {
     const { Tags = [] } = await this.connection.call(NOBODY, new ListResourceTagsCommand({ KeyId: arn }));
     return refOf(this.aliasPrefix, Tags);
   }
