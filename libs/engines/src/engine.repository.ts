@@ -44,6 +44,8 @@ export async function findEngine(
   id: string,
   { lock = false } = {},
 ): Promise<EngineRecord | undefined> {
+  // Not every text can be asked for.
+  if (id.includes('\0')) return undefined;
   const text = `SELECT ${COLUMNS} FROM engine WHERE id = $1${lock ? ' FOR UPDATE' : ''}`;
   const [row] = await tx.query<EngineRow>(text, [id]);
   return row && fromRow(row);

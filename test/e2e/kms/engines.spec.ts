@@ -224,6 +224,25 @@ describe('engines', () => {
     });
   });
 
+  it.each(['%00', 'x%00', '..%2fx', 'constructor', 'x'.repeat(1_000)])(
+    'are unknown by %s, which is no id of an engine',
+    async (id) => {
+      for (const [method, below, body] of [
+        ['GET', '', undefined],
+        ['PATCH', '', { name: 'x' }],
+        ['DELETE', '', undefined],
+        ['POST', '/test', undefined],
+        ['GET', '/objects', undefined],
+        ['POST', '/import-key', undefined],
+        ['POST', '/adopt', { object_id: 'x', tenant_id: 'acme', name: 'x' }],
+      ] as const)
+        expect(refusal(await operator.call(method, `${ENGINES}/${id}${below}`, body))).toEqual([
+          404,
+          'not_found',
+        ]);
+    },
+  );
+
   describe('test', () => {
     it('200 saying whether it can be reached, and why not', async () => {
       const path = `${ENGINES}/hsm/test`;
