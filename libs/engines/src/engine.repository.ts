@@ -81,8 +81,9 @@ export async function updateEngine(
   return fromRow(row!);
 }
 
-export const deleteEngine = (tx: Transaction, id: string): Promise<number> =>
-  tx.execute('DELETE FROM engine WHERE id = $1', [id]);
+/** Removes an engine of that version. Gives how many that were. */
+export const deleteEngine = (tx: Transaction, id: string, version: number): Promise<number> =>
+  tx.execute('DELETE FROM engine WHERE id = $1 AND version = $2', [id, version]);
 
 /** Live keys of an engine, of all tenants or of those that are not among `tenants`; as the system role. */
 export async function countKeys(tx: Transaction, id: string, tenants?: readonly string[]): Promise<number> {
