@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -30,6 +31,7 @@ describe('SecretReferences', () => {
     writeFileSync(join(folder, 'outside'), 'not a secret of an engine');
     writeFileSync(join(folder, 'secrets-not', 'pin'), 'not a secret of an engine');
     symlinkSync(join(folder, 'outside'), join(secrets, 'link'));
+    execFileSync('mkfifo', [join(secrets, 'pipe')]);
     chmodSync(join(secrets, 'pin'), 0o600);
     const environment = {
       CLAVIGER_SECRET_PIN: '5678',
@@ -62,6 +64,7 @@ describe('SecretReferences', () => {
     'file:SECRETS/empty',
     'file:SECRETS/below',
     'file:SECRETS/link',
+    'file:SECRETS/pipe',
     'file:SECRETS/../outside',
     'file:SECRETS-not/pin',
   ])('refuses %s, naming the secret and telling nothing of what is there', (reference) => {

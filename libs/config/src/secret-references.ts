@@ -38,7 +38,9 @@ export class SecretReferences {
       const real = realpathSync(path);
       if (this.folder === undefined || !real.startsWith(realpathSync(this.folder) + sep))
         throw new TypeError();
-      if (statSync(real).size <= MAX_BYTES) return readFileSync(real, 'utf8').replace(/\r?\n$/, '');
+      const found = statSync(real);
+      // A pipe would be waited for, and this process do nothing else.
+      if (found.isFile() && found.size <= MAX_BYTES) return readFileSync(real, 'utf8').replace(/\r?\n$/, '');
     } catch {
       // Refused below, in the same words whatever is wrong.
     }

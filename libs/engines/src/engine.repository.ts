@@ -44,6 +44,8 @@ export async function findEngine(
   id: string,
   { lock = false } = {},
 ): Promise<EngineRecord | undefined> {
+  // Not every text can be asked for.
+  if (id.includes('\0')) return undefined;
   const text = `SELECT ${COLUMNS} FROM engine WHERE id = $1${lock ? ' FOR UPDATE' : ''}`;
   const [row] = await tx.query<EngineRow>(text, [id]);
   return row && fromRow(row);
@@ -79,8 +81,9 @@ export async function updateEngine(
   return fromRow(row!);
 }
 
-export const deleteEngine = (tx: Transaction, id: string): Promise<number> =>
-  tx.execute('DELETE FROM engine WHERE id = $1', [id]);
+/** Removes an engine of that version. Gives how many that were. */
+export const deleteEngine = (tx: Transaction, id: string, version: number): Promise<number> =>
+  tx.execute('DELETE FROM engine WHERE id = $1 AND version = $2', [id, version]);
 
 /** Live keys of an engine, of all tenants or of those that are not among `tenants`; as the system role. */
 export async function countKeys(tx: Transaction, id: string, tenants?: readonly string[]): Promise<number> {

@@ -125,7 +125,10 @@ export interface KeepingEngine extends Engine {
   discard(ref: EngineKeyRef): Promise<void>;
   /** All keys that sign, page by page. */
   inventory(): AsyncIterable<HeldKey>;
-  /** Takes over a key that lives there already, by its `objectId`. Throws `not_found`. */
+  /**
+   * Takes over a key that lives there already, by its `objectId`. Throws `not_found`, also for one that Claviger made for
+   * another tenant.
+   */
   adopt(ref: EngineKeyRef, objectId: string): Promise<EngineKey & { readonly spec: KeySpec }>;
 }
 

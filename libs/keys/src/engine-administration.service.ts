@@ -58,6 +58,7 @@ export interface EngineTestView {
   error?: string;
 }
 
+const changedMeanwhile = (): AppError => new AppError('stale_version', { detail: 'Another changed it.' });
 const unknownEngine = (): AppError => new AppError('not_found', { detail: 'There is no such engine.' });
 
 /**
@@ -137,8 +138,7 @@ export class EngineAdministrationService {
     await this.database.system('engine change', async (tx) => {
       const now = await findEngine(tx, id, { lock: true });
       if (!now) throw unknownEngine();
-      if (now.version !== before.version)
-        throw new AppError('stale_version', { detail: 'Another changed it.' });
+      if (now.version !== before.version) throw changedMeanwhile();
       await requireTenants(tx, record);
       await updateEngine(tx, id, record);
       if (record.tenants && (await countKeys(tx, id, record.tenants)) > 0) throw inUse('a tenant left out');
@@ -148,14 +148,14 @@ export class EngineAdministrationService {
     return this.get(id);
   }
 
-  /** Throws `not_found`, `engine_declared`, and `engine_in_use` while a key is in it. */
+  /** Throws `not_found`, `stale_version`, `engine_declared`, and `engine_in_use` while a key is in it. */
   async remove(ctx: RequestContext, id: string, ifMatch?: string): Promise<void> {
     const before = await this.#find(id);
     requireVersion(ifMatch, before.version);
     try {
       await this.database.system('engine remove', async (tx) => {
         // First: whoever is about to store a key holds the row until that key is counted.
-        if ((await deleteEngine(tx, id)) === 0) throw unknownEngine();
+        if ((await deleteEngine(tx, id, before.version)) === 0) throw changedMeanwhile();
         if ((await countKeys(tx, id)) > 0) throw inUse('a tenant');
         await this.#record(tx, ctx, 'kms.engine.remove', before);
       });

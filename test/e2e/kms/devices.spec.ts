@@ -1,4 +1,6 @@
 import { createHash, createPublicKey, generateKeyPairSync, verify } from 'node:crypto';
+import { symlinkSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { wrapPrivateKey } from '#crypto';
 import { awsKmsDriver, type EngineDriver } from '#engines';
@@ -26,6 +28,8 @@ interface Backend {
   };
   /** What must be found nowhere. */
   readonly secret: string;
+  /** What is wrong with a registration: the members that are so, and the one that is named. */
+  readonly wrong: readonly (readonly [config: object, secrets: object, path: string])[];
   stop(): Promise<void>;
 }
 
@@ -42,12 +46,21 @@ async function aws(): Promise<Backend> {
       },
     },
     secret: FAKE_CREDENTIALS.secretAccessKey,
+    wrong: [
+      [{ region: 'moon-east-1' }, {}, 'config.region'],
+      [{ region: undefined }, {}, 'config.region'],
+      [{ region: 'us-east-1' }, {}, 'config.region'],
+      [{ endpoint: 'http://169.254.169.254' }, {}, 'config.endpoint'],
+      [{}, { secret_access_key: 'x'.repeat(40) }, 'secrets.secret_access_key'],
+    ],
     stop: () => fake.stop(),
   };
 }
 
 async function token(): Promise<Backend> {
   const softHsm = new SoftHsm().addToken('device');
+  const link = join(softHsm.folder, 'libsofthsm2.so');
+  symlinkSync('/bin/true', link);
   return {
     driver: softHsm.driver(),
     registration: {
@@ -56,6 +69,15 @@ async function token(): Promise<Backend> {
       secrets: { pin: softHsm.pin },
     },
     secret: softHsm.pin,
+    wrong: [
+      [{ module: '/bin/true' }, {}, 'config.module'],
+      [{ module: '/usr/lib/softhsm/../softhsm/libsofthsm2.so' }, {}, 'config.module'],
+      [{ module: link }, {}, 'config.module'],
+      [{ module: `${SOFTHSM_MODULE}.none` }, {}, 'config.module'],
+      [{ token_label: 'none' }, {}, 'config.token_label'],
+      [{ token_label: undefined, slot: 12_345 }, {}, 'config.slot'],
+      [{}, { pin: 'not the PIN at all' }, 'secrets.pin'],
+    ],
     stop: async () => softHsm.remove(),
   };
 }
@@ -77,6 +99,13 @@ describe.each<[string, () => Promise<Backend>]>([
   let openssl: OpenSsl;
 
   const create = (more: object): Promise<Key> => client.create({ engine_id: 'device', ...more });
+  /** All that the device holds, and all that is known of it. */
+  const everything = async (): Promise<unknown[]> => [
+    (await client.call('GET', `${KMS}/engines/device/objects`)).body,
+    (await client.list({ limit: '200' })).body.list,
+    (await client.call('GET', `${KMS}/jobs`)).body,
+    (await client.call<{ id: string }[]>('GET', `${KMS}/engines`)).body.map(({ id }) => id),
+  ];
   const spkiOf = (key: Key) => createPublicKey(Buffer.from(key.public_key, 'base64'));
 
   beforeAll(async () => {
@@ -145,11 +174,19 @@ describe.each<[string, () => Promise<Backend>]>([
     const other = generateKeyPairSync('rsa', { modulusLength: 2048 });
     const material = SecretBytes.take(other.privateKey.export({ type: 'pkcs8', format: 'der' }));
     const wrapped = wrapPrivateKey(wrapping.export({ type: 'spki', format: 'der' }), 'sha256', material);
-    const second = await client.call<Key>('POST', `${KMS}/keys/import`, {
-      name: 'wrapped',
-      import_token: opened.body['import_token'],
-      wrapped_key: wrapped.toString('base64'),
-    });
+    const bring = (bytes: Buffer) =>
+      client.call<Key>('POST', `${KMS}/keys/import`, {
+        name: 'wrapped',
+        import_token: opened.body['import_token'],
+        wrapped_key: bytes.toString('base64'),
+      });
+    const before = await everything();
+    const changed = Buffer.from(wrapped);
+    changed[changed.length - 1]! ^= 1;
+    for (const bytes of [wrapped.subarray(0, -8), changed])
+      expect(refusal(await bring(bytes))).toEqual([400, 'invalid_key_material']);
+    expect(await everything()).toEqual(before);
+    const second = await bring(wrapped);
     expect([second.status, second.body.engine_id]).toEqual([201, 'device']);
     const algorithm = 'RSASSA_PKCS1_V1_5_SHA_256';
     const rsa = await client.sign(second.body.key_id, { algorithm, message });
@@ -214,12 +251,37 @@ describe.each<[string, () => Promise<Backend>]>([
       ] as const
     ).filter((kind) => !holds(kind));
     expect(others.length).toBeGreaterThan(0);
+    const before = await everything();
     for (const [algorithm, size] of others) {
       const body = { name: 'x', engine_id: 'device', algorithm, size };
-      const answer = await client.call('POST', `${KMS}/keys`, body);
-      expect(refusal(answer)).toEqual([422, 'unsupported_by_engine']);
-      expect(answer.body['detail']).toContain(algorithm);
+      for (const [path, more] of [
+        ['', {}],
+        ['/bulk', { count: 3 }],
+      ] as const) {
+        const answer = await client.call('POST', `${KMS}/keys${path}`, { ...body, ...more });
+        expect(refusal(answer)).toEqual([422, 'unsupported_by_engine']);
+        expect(answer.body['detail']).toContain(algorithm);
+      }
     }
+    expect(await everything()).toEqual(before);
+  });
+
+  it('are in no engine whose registration is wrong: 400 names the member, and nothing is registered', async () => {
+    const { config, secrets } = backend.registration;
+    const before = await everything();
+    for (const [wrongConfig, wrongSecrets, path] of backend.wrong) {
+      const answer = await client.call('POST', `${KMS}/engines`, {
+        ...backend.registration,
+        id: 'wrong',
+        name: 'A device',
+        config: { ...config, ...wrongConfig },
+        secrets: { ...secrets, ...wrongSecrets },
+      });
+      expect([wrongConfig, ...refusal(answer)]).toEqual([wrongConfig, 400, 'validation_failed']);
+      expect(answer.body['errors']).toEqual([{ path, message: expect.any(String) }]);
+      expect(refusal(await client.call('GET', `${KMS}/engines/wrong`))).toEqual([404, 'not_found']);
+    }
+    expect(await everything()).toEqual(before);
   });
 
   it('tell nothing of how the device is opened: not in answers, logs or rows', async () => {

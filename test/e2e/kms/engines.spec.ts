@@ -195,6 +195,21 @@ describe('engines', () => {
       expect(refusal(await remove('third'))).toEqual([404, 'not_found']);
     });
 
+    it('is of the version that was meant: of a change and a removal at once, one is refused', async () => {
+      for (let round = 0; round < 8; round += 1) {
+        await register({ id: 'meant' });
+        const meant = { 'if-match': '"1"' };
+        const [changed, removed] = await Promise.all([
+          operator.call('PATCH', `${ENGINES}/meant`, { name: 'Changed' }, meant),
+          operator.call('DELETE', `${ENGINES}/meant`, undefined, meant),
+        ]);
+        expect([200, 404, 412]).toContain(changed.status);
+        expect([200, 412]).toContain(removed.status);
+        expect([changed.status, removed.status].filter((status) => status === 200)).toHaveLength(1);
+        if (removed.status !== 200) expect((await remove('meant')).status).toBe(200);
+      }
+    });
+
     it('never leaves a key without its engine, however creations and removals meet', async () => {
       for (let round = 0; round < 8; round += 1) {
         await register({ id: 'racing' });
@@ -223,6 +238,25 @@ describe('engines', () => {
       expect(refusal(await register({ id: 'software' }))).toEqual([409, 'engine_exists']);
     });
   });
+
+  it.each(['%00', 'x%00', '..%2fx', 'constructor', 'x'.repeat(1_000)])(
+    'are unknown by %s, which is no id of an engine',
+    async (id) => {
+      for (const [method, below, body] of [
+        ['GET', '', undefined],
+        ['PATCH', '', { name: 'x' }],
+        ['DELETE', '', undefined],
+        ['POST', '/test', undefined],
+        ['GET', '/objects', undefined],
+        ['POST', '/import-key', undefined],
+        ['POST', '/adopt', { object_id: 'x', tenant_id: 'acme', name: 'x' }],
+      ] as const)
+        expect(refusal(await operator.call(method, `${ENGINES}/${id}${below}`, body))).toEqual([
+          404,
+          'not_found',
+        ]);
+    },
+  );
 
   describe('test', () => {
     it('200 saying whether it can be reached, and why not', async () => {

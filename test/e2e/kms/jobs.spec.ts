@@ -159,6 +159,7 @@ describe('jobs over HTTP', () => {
     expect([answer.status, answer.body.state]).toEqual([200, 'cancelled']);
     const again = await cancel(id);
     expect([again.status, again.body.code]).toEqual([409, 'job_state']);
+    expect((await get(id)).body).toEqual(answer.body);
     const records = await app.call<{ list: { detail: object }[] }>(
       'GET',
       `/api/platform/v1/audit?filter=${encodeURIComponent('action[eq]kms.job.cancel')}&limit=200`,

@@ -32,6 +32,8 @@ describe('jobs of keys', () => {
       const { body } = await client.call<Job>('GET', `${KMS}/jobs/${jobId}`);
       return ['succeeded', 'failed', 'cancelled'].includes(body.state) ? body : undefined;
     });
+  const jobs = async (): Promise<number> =>
+    (await client.call<{ list: Job[] }>('GET', `${KMS}/jobs?limit=200`)).body.list.length;
   const listed = async (filter: string): Promise<Key[]> => {
     const keys: Key[] = [];
     let bookmark = '';
@@ -69,14 +71,13 @@ describe('jobs of keys', () => {
   });
 
   it('400 and 422 before there is a job', async () => {
-    const before = (await client.call<{ list: Job[] }>('GET', `${KMS}/jobs?limit=200`)).body.list.length;
+    const before = await jobs();
     for (const body of [{ ...P256, size: 7 }, { ...P256, engine_id: 'none' }, { algorithm: 'ECDSA' }]) {
       expect(refusal(await post(KEYS, body))).toEqual([400, 'validation_failed']);
     }
     const unsupported = { name: 'x', engine_id: 'hsm', algorithm: 'RSA', size: 2048 };
     expect(refusal(await post(KEYS, unsupported))).toEqual([422, 'unsupported_by_engine']);
-    const after = (await client.call<{ list: Job[] }>('GET', `${KMS}/jobs?limit=200`)).body.list.length;
-    expect(after).toBe(before);
+    expect(await jobs()).toBe(before);
   });
 
   it('one job for one Idempotency-Key, however often it is sent', async () => {
@@ -124,8 +125,13 @@ describe('jobs of keys', () => {
     expect(known.map(({ key_id: id }) => `acme/${id}`).sort()).toEqual([...device.keys.keys()].sort());
   });
 
-  it.each([0, 10_001, 1.5, '3', null])('400 for a bulk of %j', async (count) => {
-    expect(refusal(await post(`${KEYS}/bulk`, { ...P256, count }))).toEqual([400, 'validation_failed']);
+  it.each([0, 10_001, 1.5, '3', null])('400 for a bulk of %j, and neither job nor key', async (count) => {
+    const before = [await jobs(), (await client.stats()).total_keys];
+    const answer = await post(`${KEYS}/bulk`, { ...P256, count });
+    expect(refusal(answer)).toEqual([400, 'validation_failed']);
+    const paths = (answer.body['errors'] as { path: string }[]).map(({ path }) => path);
+    expect(new Set(paths)).toEqual(new Set(['count']));
+    expect([await jobs(), (await client.stats()).total_keys]).toEqual(before);
   });
 
   it('cancels a bulk, which leaves what was made, and 409 once it has ended', async () => {

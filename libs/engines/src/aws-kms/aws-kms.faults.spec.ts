@@ -4,12 +4,13 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { findKeySpec, findSignatureRow } from '#crypto';
-import { SecretBytes } from '#kernel';
+import { SecretBytes, type AppError } from '#kernel';
 import type { AwsKmsFake } from '../../../../test/fakes/aws-kms/aws-kms-fake.js';
 import { BROKEN, THROTTLED, type Fault } from '../../../../test/fakes/aws-kms/fault-plan.js';
 import { TENANT, message, stored } from '../conformance/soundness.js';
 import type { StoredEngineKey } from '../engine.js';
 import type { AwsKmsEngine } from './aws-kms.engine.js';
+import { connectFaultOf } from './kms-faults.js';
 import { engineOn, startFake } from './testing/fake-engine.js';
 
 const P256 = findKeySpec('ECDSA', 256)!;
@@ -106,17 +107,25 @@ describe('a service that has trouble', () => {
     fake = await startFake();
   });
 
-  it.each([200, 403, 502])('that is something else, which answers %i, is unavailable', async (status) => {
-    const server = createServer((_, response) => response.writeHead(status).end('<html>not it</html>'));
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    const lost = engineOn({ endpoint, region: fake.region, credentials: fake.credentials });
-    expect(await caught(lost.connect())).toMatchObject({ code: 'unavailable' });
-    expect(await caught(lost.generate(ref, P256))).toMatchObject({ code: 'unavailable' });
-    await lost.close();
-    await new Promise((resolve) => server.close(resolve));
-  });
+  it.each([200, 307, 403, 502])(
+    'that is something else, which answers %i, is unavailable',
+    async (status) => {
+      const asked = new Set<string | undefined>();
+      const server = createServer((request, response) => {
+        asked.add(request.url);
+        response.writeHead(status, { location: '/elsewhere' }).end('<html>not it</html>');
+      });
+      server.listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+      const lost = engineOn({ endpoint, region: fake.region, credentials: fake.credentials });
+      expect(await caught(lost.connect())).toMatchObject({ code: 'unavailable' });
+      expect(await caught(lost.generate(ref, P256))).toMatchObject({ code: 'unavailable' });
+      expect([...asked]).toEqual(['/']);
+      await lost.close();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  );
 
   it('ends what is under way when the engine is closed, and takes nothing new', async () => {
     const key = await newKey();
@@ -285,7 +294,7 @@ describe('what errors tell', () => {
       expect(cause.message).toMatch(/^ValidationException: its message repeats the request \(request .+\)$/);
     }
     await session.close();
-  });
+  }, 60_000);
 
   it('names what AWS refuses of the configuration', async () => {
     const pathOf = async (one: AwsKmsEngine): Promise<unknown> => {
@@ -302,6 +311,24 @@ describe('what errors tell', () => {
     expect(await pathOf(engineOn(fake))).toEqual(['validation_failed', 'secrets.access_key_id']);
     fake.credentials = { ...credentials, sessionToken: 'the-session-token-of-a-role', expired: true };
     expect(await pathOf(engineOn(fake))).toEqual(['validation_failed', 'secrets.session_token']);
+  });
+
+  it('names the region that has no address, or the endpoint; a resolver that cannot tell is no fault of either', () => {
+    const of = (codeOfNode: string, endpoint: string): AppError =>
+      connectFaultOf(Object.assign(new Error('getaddrinfo'), { code: codeOfNode }), {
+        region: 'eu-nowhere-1',
+        endpoint,
+        credentials: undefined,
+      });
+    const own = 'https://kms.eu-nowhere-1.amazonaws.com';
+    for (const [endpoint, path] of [
+      [own, 'config.region'],
+      ['https://kms.example.net', 'config.endpoint'],
+    ] as const) {
+      const errors = [{ path, message: expect.stringContaining('no address') }];
+      expect(of('ENOTFOUND', endpoint)).toMatchObject({ code: 'validation_failed', errors });
+    }
+    expect(of('EAI_AGAIN', own)).toMatchObject({ code: 'unavailable' });
   });
 
   it('takes nothing from the environment unless it is told to, and never the address', async () => {

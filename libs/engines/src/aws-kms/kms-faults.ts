@@ -1,4 +1,6 @@
 import { AppError, type AppErrorOptions, type ErrorCode } from '#kernel';
+import type { AwsKmsSettings } from './aws-kms-settings.js';
+import { kmsHost } from './aws-region.js';
 
 type Answer = readonly [code: ErrorCode, detail: string, retryAfterS?: number];
 
@@ -110,16 +112,33 @@ export function faultOf(error: unknown): AppError {
   return new AppError(code, code === 'internal' ? options : { ...options, detail });
 }
 
-/** What is thrown where the engine is first connected: settings that AWS refuses are named. */
-export function connectFaultOf(error: unknown, ambient: boolean): AppError {
-  const name = faultName(error);
-  if (!(error instanceof Error) || !Object.hasOwn(SETTINGS, name)) return faultOf(error);
-  const isRegion = /scoped to a valid region/.test(error.message);
-  const path = isRegion ? 'config.region' : ambient ? 'config.credentials' : SETTINGS[name]!;
-  const message = isRegion ? 'is not the region of this endpoint' : 'was refused by AWS KMS';
+type Connecting = Pick<AwsKmsSettings, 'region' | 'endpoint' | 'credentials'>;
+
+/** The setting that is at fault, where one is, and why. */
+function settingAtFault(
+  error: SdkError,
+  { region, endpoint, credentials }: Connecting,
+): [path: string, message: string] | undefined {
+  // Not EAI_AGAIN, which is a resolver that cannot tell.
+  if (error.code === 'ENOTFOUND') {
+    const isOwn = endpoint === `https://${kmsHost(region)}`;
+    return [isOwn ? 'config.region' : 'config.endpoint', 'has no address of AWS KMS that this host can find'];
+  }
+  const setting = Object.hasOwn(SETTINGS, error.name) ? SETTINGS[error.name] : undefined;
+  if (setting === undefined) return undefined;
+  if (/scoped to a valid region/.test(error.message))
+    return ['config.region', 'is not the region of this endpoint'];
+  return [credentials ? setting : 'config.credentials', 'was refused by AWS KMS'];
+}
+
+/** What is thrown where the engine is first connected: settings that are refused are named. */
+export function connectFaultOf(error: unknown, settings: Connecting): AppError {
+  const fault = error instanceof Error ? settingAtFault(error, settings) : undefined;
+  if (!fault) return faultOf(error);
+  const [path, message] = fault;
   return new AppError('validation_failed', {
-    detail: 'AWS KMS refuses what the engine is configured with.',
+    detail: `AWS KMS cannot be used as the engine is configured: ${path} ${message}.`,
     errors: [{ path, message }],
-    cause: loggable(error),
+    cause: loggable(error as SdkError),
   });
 }

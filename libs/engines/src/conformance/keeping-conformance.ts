@@ -33,6 +33,8 @@ export function describeKeeping(engine: KeepingEngine): void {
     const [row] = rowsOf(spec!).filter((one) => engine.offers(spec!, one));
     await expectSound(engine, stored(taken, spec!, adopted), { row: row!, type: 'raw', data: message });
     await expect(engine.adopt(taken, 'none')).rejects.toThrow(code('not_found'));
+    const elsewhere = engine.adopt({ ...taken, tenantId: 'other' }, objectId);
+    await expect(elsewhere, 'made for one tenant, adopted by another').rejects.toThrow(code('not_found'));
   });
 
   it('discards it, and discarding what is not there is no error', async () => {
