@@ -9,6 +9,7 @@ import { IdempotencyKeys1763700025000 } from './1763700025000-idempotency-keys.j
 import { Engines1763700030000 } from './1763700030000-engines.js';
 import { ImportTokens1763700035000 } from './1763700035000-import-tokens.js';
 import { AdoptedObjects1763700050000 } from './1763700050000-adopted-objects.js';
+import { PinAttempts1763700051000 } from './1763700051000-pin-attempts.js';
 
 /** Every migration, oldest first. A new one is added at the end; a merged one is never edited. */
 export const MIGRATIONS = [
@@ -23,4 +24,5 @@ export const MIGRATIONS = [
   Engines1763700030000,
   ImportTokens1763700035000,
   AdoptedObjects1763700050000,
+  PinAttempts1763700051000,
 ] as const;

@@ -35,6 +35,7 @@ import type {
   TokenResult,
 } from './token-protocol.js';
 import { signCallOf, signatureOf } from './token-signing.js';
+import type { TokenPin } from './token-pin.js';
 import { TokenSupervisor, type TokenPlan, type Turn } from './token-supervisor.js';
 
 const HEALTH_WITHIN_MS = 3_000;
@@ -49,12 +50,12 @@ export class Pkcs11Engine implements ImportingEngine, KeepingEngine {
   #facts: TokenFacts | undefined;
   #abilities: TokenAbilities | undefined;
 
-  /** Reaches nothing yet. Takes ownership of `pin`. */
+  /** Reaches nothing yet. */
   constructor(
     private readonly id: string,
     private readonly name: string,
     private readonly plan: TokenPlan,
-    pin: SecretBytes,
+    pin: TokenPin,
   ) {
     this.#token = new TokenSupervisor(plan, pin, async (facts, ask) => {
       const known = this.#facts;
@@ -69,9 +70,9 @@ export class Pkcs11Engine implements ImportingEngine, KeepingEngine {
     return this.#token.pid;
   }
 
-  async connect(): Promise<void> {
+  async connect({ anew = false } = {}): Promise<void> {
     try {
-      await this.#token.ready();
+      await this.#token.ready(anew);
     } catch (error) {
       throw connectError(error, this.plan.choice, this.#token.retryAfterS);
     }
