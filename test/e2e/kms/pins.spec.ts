@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Engine, PinLedger } from '#engines';
@@ -22,9 +24,10 @@ describe('the PIN of a token that several processes use', () => {
   let ledgers: PinLedger[] = [];
   let owner: pg.Client;
 
-  const start = (): Promise<TestApp> =>
+  const start = (env: Record<string, string> = {}): Promise<TestApp> =>
     TestApp.start({
       installation,
+      env,
       drivers: (pins) => {
         ledgers.push(pins);
         return [hsm.driver({ pins })];
@@ -145,6 +148,27 @@ describe('the PIN of a token that several processes use', () => {
     for (const maker of makers) {
       await eventually('the process has the other PIN', async () => (await make(maker))[0] === 201);
     }
+  });
+
+  it('of a declared engine, behind a reference, is tried again by a test as well', async () => {
+    const file = join(hsm.folder, 'engines.json');
+    const config = { module: SOFTHSM_MODULE, token_label: 'shared' };
+    const secrets = { pin: 'env:CLAVIGER_SECRET_PIN' };
+    writeFileSync(
+      file,
+      JSON.stringify([{ id: 'declared', type: 'PKCS11', name: 'A token', config, secrets }]),
+    );
+    const app = await start({ CLAVIGER_ENGINES_FILE: file, CLAVIGER_SECRET_PIN: hsm.pin });
+    const operator = await KmsCaller.of(app, 'operators');
+    const maker = await KmsCaller.of(app, 'acme');
+    const key = { name: 'k', algorithm: 'ECDSA', size: 256, engine_id: 'declared' };
+    expect(refusal(await maker.call('POST', KEYS, key))).toEqual([503, 'unavailable']);
+    hsm.renewToken('shared', hsm.pin);
+    expect((await operator.call('POST', `${KMS}/engines/declared/test`)).body).toMatchObject({
+      status: 'ok',
+    });
+    expect((await maker.call('POST', KEYS, key)).status).toBe(201);
+    await app.stop();
   });
 
   it('is in no row, nor is a digest of it that could be guessed', async () => {
