@@ -11,6 +11,7 @@ import { ImportTokens1763700035000 } from './1763700035000-import-tokens.js';
 import { JobInputs1763700045000 } from './1763700045000-job-inputs.js';
 import { JobRemoval1763700046000 } from './1763700046000-job-removal.js';
 import { AdoptedObjects1763700050000 } from './1763700050000-adopted-objects.js';
+import { PinAttempts1763700051000 } from './1763700051000-pin-attempts.js';
 
 /** Every migration, oldest first. A new one is added at the end; a merged one is never edited. */
 export const MIGRATIONS = [
@@ -27,4 +28,5 @@ export const MIGRATIONS = [
   JobInputs1763700045000,
   JobRemoval1763700046000,
   AdoptedObjects1763700050000,
+  PinAttempts1763700051000,
 ] as const;

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { pkcs11Driver, type Engine } from '#engines';
+import { pkcs11Driver, type Engine, type PinLedger } from '#engines';
 import { fingerprintOf } from '#crypto';
 import { SecretBytes } from '#kernel';
 import type { ApiClient } from '../api-client.js';
@@ -37,8 +37,16 @@ async function rate(sign: Sign, atOnce: number, seconds: number): Promise<number
   return (made / (performance.now() - since)) * 1_000;
 }
 
+/** Of one process there is nothing to keep: the PIN is right. */
+const PINS: PinLedger = {
+  credentialOf: () => Buffer.alloc(0),
+  isRefused: async () => false,
+  claim: async () => ({ before: 'accepted' }),
+  settle: async () => undefined,
+};
+
 function openEngine({ environment }: SoftTokens): Engine {
-  return pkcs11Driver({ modules: [SOFTHSM_MODULE], environment }).open({
+  return pkcs11Driver({ modules: [SOFTHSM_MODULE], environment, pins: PINS }).open({
     id: 'token',
     name: 'token',
     config: { module: SOFTHSM_MODULE, token_label: 'engine' },

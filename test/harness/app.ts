@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { loadConfig, type Config } from '#config';
 import { RootRing, addRoot } from '#crypto';
 import { Database, createDataSource } from '#database';
-import type { EngineDriver } from '#engines';
+import type { EngineDriver, PinLedger } from '#engines';
 import { Authenticator, DevelopmentIssuer, IssuerRegistry } from '#identity';
 import { PERMISSIONS, type Clock, type RequestContext } from '#kernel';
 import { Metrics, createLogger } from '#observability';
@@ -21,7 +21,7 @@ export interface TestAppOptions {
   /** Shared by several apps, which are then processes of one installation. */
   readonly installation?: Installation;
   /** What registered engines are made by. */
-  readonly drivers?: readonly EngineDriver[];
+  readonly drivers?: readonly EngineDriver[] | ((pins: PinLedger) => readonly EngineDriver[]);
   readonly clock?: Clock;
   /** Makes the process run jobs, of these kinds. */
   readonly jobKinds?: readonly JobKind[];
@@ -121,7 +121,7 @@ export class TestApp {
     );
     const authenticator = new Authenticator(registry);
     const { root } = installation;
-    const { jobKinds } = options;
+    const { jobKinds, drivers = [] } = options;
     const databaseUrl = installation.database.appUrl;
     const services = await composeApi(
       {
@@ -132,7 +132,7 @@ export class TestApp {
         logger,
         metrics,
         jobKinds,
-        drivers: options.drivers ?? [],
+        drivers: typeof drivers === 'function' ? drivers : () => drivers,
         clock: options.clock,
       },
       authenticator,

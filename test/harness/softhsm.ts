@@ -3,7 +3,8 @@ import { mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, 
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { SecretBytes } from '#kernel';
-import { pkcs11Driver, type Engine, type EngineDriver, type EngineInput } from '#engines';
+import { MemoryPinLedger } from '../fakes/pin-ledger.js';
+import { pkcs11Driver, type Engine, type EngineDriver, type EngineInput, type PinLedger } from '#engines';
 
 export const SOFTHSM_MODULE = '/usr/lib/softhsm/libsofthsm2.so';
 /** Sources are no program: the child is the built one. */
@@ -38,6 +39,11 @@ export class SoftHsm {
     return this;
   }
 
+  /** Makes the token of that label anew, empty and with another PIN. */
+  renewToken(label: string, pin: string): void {
+    this.#run('--init-token', '--token', label, '--label', label, '--pin', pin, '--so-pin', 'officer');
+  }
+
   /** What `softhsm2-util` says of the slots. */
   slots(): string {
     return this.#run('--show-slots');
@@ -60,7 +66,8 @@ export class SoftHsm {
 
   driver(more: Partial<Parameters<typeof pkcs11Driver>[0]> = {}): EngineDriver {
     const { environment } = this;
-    return pkcs11Driver({ modules: [SOFTHSM_MODULE], environment, program: CHILD_PROGRAM, ...more });
+    const pins = new MemoryPinLedger();
+    return pkcs11Driver({ modules: [SOFTHSM_MODULE], environment, program: CHILD_PROGRAM, pins, ...more });
   }
 
   /** What an operator would register of a token; `config` replaces members, and removes those that are undefined. */
@@ -76,11 +83,20 @@ export class SoftHsm {
 
   /** An engine of a token that behaves like that (counting-token.mjs), and what it counted. */
   standIn(behaviour: string): { engine: Engine; count: () => number } {
+    const { open, count } = this.countingToken(behaviour);
+    return { engine: open(new MemoryPinLedger()), count };
+  }
+
+  /** Engines of such a token, as several processes have them. */
+  countingToken(behaviour: string): { open: (pins: PinLedger, pin?: string) => Engine; count: () => number } {
     const file = join(this.folder, behaviour);
     writeFileSync(file, '');
     const program = resolve('test/harness/counting-token.mjs');
-    const engine = this.driver({ modules: [file], program }).open(this.input('any', { module: file }));
-    return { engine, count: () => readFileSync(file, 'utf8').split('\n').length - 1 };
+    return {
+      open: (pins, pin) =>
+        this.driver({ modules: [file], program, pins }).open(this.input('any', { module: file }, pin)),
+      count: () => readFileSync(file, 'utf8').split('\n').length - 1,
+    };
   }
 
   remove(): void {

@@ -1,4 +1,6 @@
 import {
+  deriveKey,
+  hmacSha256,
   newSecretKey,
   openUnder,
   platformKeyBinding,
@@ -22,10 +24,14 @@ const bindingOf = (engineId: string, name: string): SealBinding => ({
 
 /** Secrets of engines: sealed under a key of the platform's own, which the root wraps, or kept where a reference says. */
 export class EngineSecrets {
+  readonly #digestKey: SecretBytes;
+
   private constructor(
     private readonly key: SecretBytes,
     private readonly references: SecretReferences,
-  ) {}
+  ) {
+    this.#digestKey = deriveKey(key, 'claviger engine secrets digest');
+  }
 
   /** The platform's key is made at the first opening. */
   static open(database: Database, root: RootWrapper, references: SecretReferences): Promise<EngineSecrets> {
@@ -60,6 +66,16 @@ export class EngineSecrets {
       return { sealed: sealUnder(this.key, 1, bindingOf(engineId, name), value).toString('base64') };
     } finally {
       value.wipe();
+    }
+  }
+
+  /** What tells whether a secret of `whose` changed, the same in all processes; nobody without the root can guess it. */
+  digest(whose: string, secret: SecretBytes): Buffer {
+    const named = Buffer.concat([Buffer.from(`${whose}\0`), secret.expose('digest a secret')]);
+    try {
+      return hmacSha256(this.#digestKey, named);
+    } finally {
+      named.fill(0);
     }
   }
 

@@ -75,11 +75,12 @@ export interface SignInput {
  */
 export interface Engine {
   /**
-   * Reaches the device and learns what it can do. Throws `validation_failed` with the path of the setting that the
+   * Reaches the device and learns what it can do, with credentials that it refused before only if asked `anew`. Throws
+   * `validation_failed` with the path of the setting that the
    * device refuses (`config.region`, `secrets.pin`), and `unavailable` where it cannot be reached: then the engine goes
    * on trying whenever it is used.
    */
-  connect(): Promise<void>;
+  connect(how?: { readonly anew?: boolean }): Promise<void>;
   describe(): EngineDescription;
   /** Whether it can sign by `row` with keys of `spec`; where not, `sign` throws `unsupported_by_engine`. */
   offers(spec: KeySpec, row: SignatureRow): boolean;

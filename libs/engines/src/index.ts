@@ -25,6 +25,8 @@ export { EngineRegistry, noSuchEngine, type RegisteredEngine } from './engine-re
 export { EngineSecrets } from './engine-secrets.js';
 export { countKeys, deleteEngine, findEngine, insertEngine, updateEngine } from './engine.repository.js';
 export { generateWrappingKey } from './software/wrapping-key.js';
+export { PinAttempts } from './pkcs11/pin-attempts.js';
+export type { PinClaim, PinLedger, PinStanding } from './pkcs11/token-pin.js';
 export { pkcs11Driver, type Pkcs11DriverOptions } from './pkcs11/pkcs11-driver.js';
 export { SoftwareEngine, type SoftwareEngineOptions } from './software/software.engine.js';
 export { awsKmsDriver, type AwsKmsDriverOptions } from './aws-kms/aws-kms-driver.js';

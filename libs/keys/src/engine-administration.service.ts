@@ -173,7 +173,7 @@ export class EngineAdministrationService {
     const start = performance.now();
     let error: string | undefined;
     try {
-      await engine.connect();
+      await engine.connect({ anew: true });
       const { status, reason } = await engine.health();
       if (status !== 'ok') error = reason ?? 'The engine is down.';
     } catch (cause) {
@@ -226,7 +226,7 @@ export class EngineAdministrationService {
     if (fault) throw invalidMember('name or config', fault);
     const engine = this.#open(record);
     try {
-      await engine.connect();
+      await engine.connect({ anew: true });
     } finally {
       await engine.close();
     }

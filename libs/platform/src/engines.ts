@@ -8,9 +8,11 @@ import {
   EngineRegistry,
   EngineSecrets,
   openDeclaredEngines,
+  PinAttempts,
   pkcs11Driver,
   SoftwareEngine,
   type EngineDriver,
+  type PinLedger,
   type RegisteredEngine,
 } from '#engines';
 import type { Logger } from '#observability';
@@ -30,24 +32,26 @@ interface EngineInputs {
   readonly root: RootRing;
   readonly logger: Logger;
   /** What registered engines are made by; those that the configuration allows unless given. */
-  readonly drivers?: readonly EngineDriver[] | undefined;
+  readonly drivers?: ((pins: PinLedger) => readonly EngineDriver[]) | undefined;
 }
 
-const driversOf = (config: Config): readonly EngineDriver[] => [
-  pkcs11Driver({ modules: config.pkcs11Modules, environment: config.pkcs11Environment }),
+const driversOf = (config: Config, pins: PinLedger): readonly EngineDriver[] => [
+  pkcs11Driver({ modules: config.pkcs11Modules, environment: config.pkcs11Environment, pins }),
   awsKmsDriver({ allowedEndpoints: config.awsKmsEndpoints }),
 ];
 
 /** Loads what is registered, and goes on looking for changes until the loader is closed. */
 export async function composeEngines(
-  { config, database, root, logger, drivers = driversOf(config) }: EngineInputs,
+  { config, database, root, logger, drivers: given }: EngineInputs,
   tenantKeys: TenantKeys,
 ): Promise<Engines> {
+  const secrets = await EngineSecrets.open(database, root, config.secretReferences);
+  const pins = new PinAttempts(database, secrets);
+  const drivers = given?.(pins) ?? driversOf(config, pins);
   const registry = new EngineRegistry([
     ...config.softwareEngines.map((id) => ({ engine: new SoftwareEngine(id, tenantKeys) })),
     ...declaredEngines(config, drivers),
   ]);
-  const secrets = await EngineSecrets.open(database, root, config.secretReferences);
   const loader = new EngineLoader(database, registry, secrets, drivers, (error) =>
     logger.warn({ err: error }, 'engine not usable'),
   );

@@ -1,6 +1,6 @@
 import { AuditLog, CheckpointKey, Checkpointer } from '#audit';
 import type { RootRing } from '#crypto';
-import type { EngineDriver } from '#engines';
+import type { EngineDriver, PinLedger } from '#engines';
 import { IdempotencyService } from '#idempotency';
 import { JobWatch, type JobQueue, type JobService, type JobStore, type JobWorker } from '#jobs';
 import type { Clock } from '#kernel';
@@ -33,7 +33,7 @@ export interface Services {
 export interface ServiceInputs extends JobInputs {
   readonly root: RootRing;
   /** What registered engines are made by; those that the configuration allows unless given. */
-  readonly drivers?: readonly EngineDriver[] | undefined;
+  readonly drivers?: ((pins: PinLedger) => readonly EngineDriver[]) | undefined;
   /** The system's, unless told otherwise: what kept answers go by. */
   readonly clock?: Clock | undefined;
 }

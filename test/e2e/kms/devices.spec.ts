@@ -39,7 +39,8 @@ async function aws(): Promise<Backend> {
     driver: awsKmsDriver({ allowedEndpoints: [fake.endpoint], importIntervalMs: IMPORT_INTERVAL_MS }),
     registration: {
       type: 'AWS_KMS',
-      config: { region: fake.region, endpoint: fake.endpoint },
+      // The fake makes its keys in this very process, which may be busy.
+      config: { region: fake.region, endpoint: fake.endpoint, timeout_ms: 60_000 },
       secrets: {
         access_key_id: FAKE_CREDENTIALS.accessKeyId,
         secret_access_key: FAKE_CREDENTIALS.secretAccessKey,

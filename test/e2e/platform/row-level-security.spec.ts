@@ -92,7 +92,14 @@ describe('the application role', () => {
 
   it('meets no table without a tenant but those of the platform', () => {
     const rest = everyTable.filter((name) => !tables.some((table) => table.name === name)).sort();
-    expect(rest).toEqual(['audit_checkpoint', 'engine', 'platform_key', 'root_key', 'schema_migration']);
+    expect(rest).toEqual([
+      'audit_checkpoint',
+      'engine',
+      'pin_attempt',
+      'platform_key',
+      'root_key',
+      'schema_migration',
+    ]);
   });
 
   it('sees its tenant’s rows only, by a statement without a tenant predicate', async () => {

@@ -65,7 +65,7 @@ export class AwsKmsEngine implements ImportingEngine, KeepingEngine {
     try {
       await this.#connection.call(undefined, new ListKeysCommand({ Limit: 1 }));
     } catch (error) {
-      throw connectFaultOf(error, this.settings.credentials === undefined);
+      throw connectFaultOf(error, this.settings);
     }
   }
 

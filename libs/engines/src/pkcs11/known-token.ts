@@ -1,5 +1,5 @@
 import { SIGNATURE_TABLE, fingerprintOf, randomBytes, type KeySpec, type SignatureRow } from '#crypto';
-import { AppError, type SecretBytes } from '#kernel';
+import { AppError } from '#kernel';
 import { acceptedSignature } from '../device-signature.js';
 import type { EngineKey, EngineKeyRef } from '../engine.js';
 import { labelOf, objectIdIn, objectIdOf } from './key-naming.js';
@@ -9,6 +9,7 @@ import { TokenFailure } from './token-failure.js';
 import type { TokenArguments, TokenFacts, TokenOperation, TokenResult } from './token-protocol.js';
 import { signCallOf, signatureOf } from './token-signing.js';
 import { TokenSupervisor, type Ask, type TokenPlan, type Turn } from './token-supervisor.js';
+import type { TokenPin } from './token-pin.js';
 import { TokenUnwrapping } from './token-unwrapping.js';
 
 /** A key of which kind is known. */
@@ -49,8 +50,8 @@ export class KnownToken {
   #abilities: TokenAbilities | undefined;
   #unwrapping: TokenUnwrapping | undefined;
 
-  /** Reaches nothing yet. Takes ownership of `pin`. */
-  constructor(plan: TokenPlan, pin: SecretBytes) {
+  /** Reaches nothing yet. */
+  constructor(plan: TokenPlan, pin: TokenPin) {
     this.supervisor = new TokenSupervisor(plan, pin, (facts, ask) => this.#learn(facts, ask));
   }
 

@@ -23,6 +23,7 @@ import { TokenFailure } from './token-failure.js';
 import { healthOf } from './token-health.js';
 import { TokenIntake } from './token-intake.js';
 import { signCallOf, signatureOf } from './token-signing.js';
+import type { TokenPin } from './token-pin.js';
 import type { TokenPlan } from './token-supervisor.js';
 
 /** Keys of a listing that are read in one call. */
@@ -35,12 +36,12 @@ export class Pkcs11Engine implements ImportingEngine, UnwrappingEngine {
   readonly #token: KnownToken;
   readonly #intake: TokenIntake;
 
-  /** Reaches nothing yet. Takes ownership of `pin`. */
+  /** Reaches nothing yet. */
   constructor(
     private readonly id: string,
     private readonly name: string,
     private readonly plan: TokenPlan,
-    pin: SecretBytes,
+    pin: TokenPin,
   ) {
     this.#token = new KnownToken(plan, pin);
     this.#intake = new TokenIntake(this.#token);
@@ -51,9 +52,9 @@ export class Pkcs11Engine implements ImportingEngine, UnwrappingEngine {
     return this.#token.supervisor.pid;
   }
 
-  async connect(): Promise<void> {
+  async connect({ anew = false } = {}): Promise<void> {
     try {
-      await this.#token.supervisor.ready();
+      await this.#token.supervisor.ready(anew);
     } catch (error) {
       throw connectError(error, this.plan.choice, this.#token.supervisor.retryAfterS);
     }

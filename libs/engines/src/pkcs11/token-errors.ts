@@ -7,7 +7,7 @@ const DETAILS: Readonly<Record<FailureKind, string>> = Object.freeze({
   driver: 'This host has not got the packages that speak PKCS#11.',
   module: 'The PKCS#11 module does not load.',
   choice: 'The token is not there.',
-  pin: 'The token refused the PIN, or is near to locking it. It is not tried again until the engine is given one anew.',
+  pin: 'The token refused the PIN, or is near to locking it. It is not tried again until an operator gives another, or tests the engine.',
   device: 'The token is away or does not answer.',
   failed: 'The token failed.',
   refused: 'The token does not do this with such a key.',

@@ -1,8 +1,8 @@
-import type { SecretBytes } from '#kernel';
 import { CallQueue, roomOf } from './call-queue.js';
 import type { Lane } from './device-call.js';
 import { CKF } from './cryptoki.js';
 import { TokenFailure } from './token-failure.js';
+import type { TokenPin } from './token-pin.js';
 import { TokenProcess } from './token-process.js';
 import type {
   TokenArguments,
@@ -50,8 +50,7 @@ export type Ask = <Op extends TokenOperation>(
 
 /**
  * Keeps a child process for one token, started when it is needed and anew after it has ended: not before a pause that
- * grows with each failure, during which every call fails at once. A PIN that was refused is never sent again; nor is one
- * that was never accepted and whose login had no answer, for each wrong one brings the token nearer to locking itself.
+ * grows with each failure, during which every call fails at once. A PIN that was refused is not sent (`TokenPin`).
  */
 export class TokenSupervisor {
   readonly #queue = new CallQueue();
@@ -59,7 +58,8 @@ export class TokenSupervisor {
   #starting: Promise<void> | undefined;
   /** The child that is being started. */
   #opening: TokenProcess | undefined;
-  #pin: 'untried' | 'sent' | 'accepted' = 'untried';
+  /** Whether the token let this process in with the PIN. */
+  #isKnown = false;
   /** Why there is no child and will be none. */
   #ended: TokenFailure | undefined;
   #lastFailure: TokenFailure | undefined;
@@ -68,10 +68,10 @@ export class TokenSupervisor {
   #retryAt = 0;
   #watch: NodeJS.Timeout | undefined;
 
-  /** `secret` is the PIN; it is this object's to wipe. */
+  /** `pin` is this object's to close. */
   constructor(
     private readonly plan: TokenPlan,
-    private readonly secret: SecretBytes,
+    private readonly pin: TokenPin,
     private readonly learn: Learn,
   ) {}
 
@@ -85,12 +85,12 @@ export class TokenSupervisor {
     return Math.max(1, Math.ceil((this.#retryAt - performance.now()) / 1_000));
   }
 
-  /** Resolves when the token is there and logged in. Throws `TokenFailure`. */
-  async ready(): Promise<void> {
+  /** Resolves when the token is there and logged in; `anew` as `TokenPin.send` has it, and at once. Throws `TokenFailure`. */
+  async ready(anew = false): Promise<void> {
     if (this.#process) return;
-    const failure = this.#ended ?? this.#pausing();
+    const failure = this.#ended ?? (anew ? undefined : this.#pausing());
     if (failure) throw failure;
-    this.#starting ??= this.#start().finally(() => (this.#starting = undefined));
+    this.#starting ??= this.#start(anew).finally(() => (this.#starting = undefined));
     await this.#starting;
   }
 
@@ -142,10 +142,11 @@ export class TokenSupervisor {
     this.#fail(failure);
     const process = this.#process;
     this.#process = undefined;
+    this.pin.close();
     await process?.close();
     this.#opening?.kill('the engine was closed');
     await this.#starting?.catch(() => undefined);
-    this.secret.wipe();
+    this.pin.wipe();
   }
 
   #pausing(): TokenFailure | undefined {
@@ -176,11 +177,13 @@ export class TokenSupervisor {
     }, WATCH_MS);
   }
 
-  async #start(): Promise<void> {
+  async #start(anew: boolean): Promise<void> {
     try {
+      if (!anew) await this.pin.check();
+      if (this.#ended) throw this.#ended;
       const process = this.#spawn();
       this.#opening = process;
-      await this.#open(process);
+      await this.#open(process, anew);
       if (this.#ended) throw this.#ended;
       if (process.isGone) throw TokenFailure.of('lost', 'the child ended');
       this.#process = process;
@@ -188,10 +191,6 @@ export class TokenSupervisor {
     } catch (error) {
       const failure =
         error instanceof TokenFailure ? error : TokenFailure.of('device', 'the token could not be read');
-      const { kind } = failure.failure;
-      // Without an answer the PIN may have been wrong, and the next try the last.
-      if (kind === 'pin' || (kind === 'lost' && this.#pin === 'sent')) this.#ended ??= failure;
-      else if (this.#pin === 'sent') this.#pin = 'untried';
       await this.#opening?.close();
       this.#pause(failure);
       throw failure;
@@ -210,22 +209,20 @@ export class TokenSupervisor {
     return process;
   }
 
-  async #open(process: TokenProcess): Promise<void> {
+  async #open(process: TokenProcess, anew: boolean): Promise<void> {
     const { module, choice, sessions } = this.plan;
     const facts = await request(process, START_TIMEOUT_MS, 'open', { module, choice });
-    if (facts.flags & (CKF.USER_PIN_FINAL_TRY | CKF.USER_PIN_LOCKED) && this.#pin !== 'accepted') {
+    if (facts.flags & (CKF.USER_PIN_FINAL_TRY | CKF.USER_PIN_LOCKED) && !this.#isKnown) {
       throw TokenFailure.of('pin', 'the token is locked, or one wrong PIN away from it');
     }
-    const pin = Buffer.from(this.secret.expose('log in to a token'));
-    if (this.#pin === 'untried') this.#pin = 'sent';
-    try {
+    const opened = await this.pin.send((pin) => {
+      // It was not sent then.
+      if (process.isGone) throw TokenFailure.of('device', 'the child ended');
       const asked = { secretLength: pin.length, sessions };
-      const opened = await request(process, START_TIMEOUT_MS, 'login', asked, pin);
-      this.#queue.room = roomOf(opened.sessions, this.plan.changesAtOnce);
-    } finally {
-      pin.fill(0);
-    }
-    this.#pin = 'accepted';
+      return request(process, START_TIMEOUT_MS, 'login', asked, pin);
+    }, anew);
+    this.#queue.room = roomOf(opened.sessions, this.plan.changesAtOnce);
+    this.#isKnown = true;
     await this.learn(facts, (operation, args) => request(process, START_TIMEOUT_MS, operation, args));
   }
 
