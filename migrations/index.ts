@@ -10,6 +10,7 @@ import { Engines1763700030000 } from './1763700030000-engines.js';
 import { ImportTokens1763700035000 } from './1763700035000-import-tokens.js';
 import { JobInputs1763700045000 } from './1763700045000-job-inputs.js';
 import { JobRemoval1763700046000 } from './1763700046000-job-removal.js';
+import { EngineReconciliation1763700047000 } from './1763700047000-engine-reconciliation.js';
 
 /** Every migration, oldest first. A new one is added at the end; a merged one is never edited. */
 export const MIGRATIONS = [
@@ -25,4 +26,5 @@ export const MIGRATIONS = [
   ImportTokens1763700035000,
   JobInputs1763700045000,
   JobRemoval1763700046000,
+  EngineReconciliation1763700047000,
 ] as const;

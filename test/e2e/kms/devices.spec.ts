@@ -1,64 +1,16 @@
 import { createHash, createPublicKey, generateKeyPairSync, verify } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { wrapPrivateKey } from '#crypto';
-import { awsKmsDriver, type EngineDriver } from '#engines';
 import { SecretBytes } from '#kernel';
-import { AwsKmsFake, FAKE_CREDENTIALS } from '../../fakes/aws-kms/aws-kms-fake.js';
 import { TestApp } from '../../harness/app.js';
+import { DEVICE_BACKENDS, type DeviceBackend } from '../../harness/device-backends.js';
 import { eventually } from '../../harness/eventually.js';
 import { KEYS, KMS, KmsCaller, keyPath, refusal, type Key } from '../../harness/kms-caller.js';
 import { OpenSsl } from '../../harness/openssl.js';
-import { SOFTHSM_MODULE, SoftHsm } from '../../harness/softhsm.js';
 
 const MESSAGE = Buffer.from('what a device signs');
-/** Four seconds at AWS. */
-const IMPORT_INTERVAL_MS = 20;
 const DIGEST = createHash('sha256').update(MESSAGE).digest();
 const IMPORT = { name: 'from elsewhere', engine_id: 'device' };
-
-/** A device as an operator has it: what makes its engine, and what registers it. */
-interface Backend {
-  readonly driver: EngineDriver;
-  readonly registration: {
-    readonly type: string;
-    readonly config: object;
-    readonly secrets: Record<string, string>;
-  };
-  /** What must be found nowhere. */
-  readonly secret: string;
-  stop(): Promise<void>;
-}
-
-async function aws(): Promise<Backend> {
-  const fake = await AwsKmsFake.start({ importIntervalMs: IMPORT_INTERVAL_MS });
-  return {
-    driver: awsKmsDriver({ allowedEndpoints: [fake.endpoint], importIntervalMs: IMPORT_INTERVAL_MS }),
-    registration: {
-      type: 'AWS_KMS',
-      config: { region: fake.region, endpoint: fake.endpoint },
-      secrets: {
-        access_key_id: FAKE_CREDENTIALS.accessKeyId,
-        secret_access_key: FAKE_CREDENTIALS.secretAccessKey,
-      },
-    },
-    secret: FAKE_CREDENTIALS.secretAccessKey,
-    stop: () => fake.stop(),
-  };
-}
-
-async function token(): Promise<Backend> {
-  const softHsm = new SoftHsm().addToken('device');
-  return {
-    driver: softHsm.driver(),
-    registration: {
-      type: 'PKCS11',
-      config: { module: SOFTHSM_MODULE, token_label: 'device' },
-      secrets: { pin: softHsm.pin },
-    },
-    secret: softHsm.pin,
-    stop: async () => softHsm.remove(),
-  };
-}
 
 interface Job extends Record<string, unknown> {
   job_id: string;
@@ -67,11 +19,8 @@ interface Job extends Record<string, unknown> {
 }
 
 /** Every route of the key plane works on a device's keys as on the software engine's. */
-describe.each<[string, () => Promise<Backend>]>([
-  ['AWS KMS', aws],
-  ['a PKCS#11 token', token],
-])('keys in %s', (_, open) => {
-  let backend: Backend;
+describe.each(DEVICE_BACKENDS)('keys in %s', (_, open) => {
+  let backend: DeviceBackend;
   let app: TestApp;
   let client: KmsCaller;
   let openssl: OpenSsl;

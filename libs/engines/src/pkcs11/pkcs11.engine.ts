@@ -153,6 +153,10 @@ export class Pkcs11Engine implements ImportingEngine, KeepingEngine {
     await this.#destroy(ref, objectIdOf(ref));
   }
 
+  heldAs(key: EngineKeyRef & Pick<EngineKey, 'handle'>): string {
+    return objectIdIn(key.handle, key).toString('hex');
+  }
+
   async *inventory(): AsyncIterable<HeldKey> {
     const turn: Turn = { lane: 'slow', tenantId: '' };
     const handles = await this.#ask(turn, 'list', {});
