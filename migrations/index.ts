@@ -10,6 +10,7 @@ import { Engines1763700030000 } from './1763700030000-engines.js';
 import { ImportTokens1763700035000 } from './1763700035000-import-tokens.js';
 import { JobInputs1763700045000 } from './1763700045000-job-inputs.js';
 import { JobRemoval1763700046000 } from './1763700046000-job-removal.js';
+import { EngineReconciliation1763700047000 } from './1763700047000-engine-reconciliation.js';
 import { AdoptedObjects1763700050000 } from './1763700050000-adopted-objects.js';
 import { PinAttempts1763700051000 } from './1763700051000-pin-attempts.js';
 
@@ -27,6 +28,7 @@ export const MIGRATIONS = [
   ImportTokens1763700035000,
   JobInputs1763700045000,
   JobRemoval1763700046000,
+  EngineReconciliation1763700047000,
   AdoptedObjects1763700050000,
   PinAttempts1763700051000,
 ] as const;

@@ -30,6 +30,8 @@ export class Device {
   /** It does its work, and its answer is lost. */
   losesAnswers = false;
   logins = 0;
+  /** How often all of it was looked at. */
+  inventories = 0;
   /** Runs when a key was made, before that is answered. */
   onMade: (ref: EngineKeyRef) => Promise<void> = async () => undefined;
 
@@ -116,8 +118,13 @@ class DeviceEngine implements ImportingEngine, KeepingEngine {
     this.device.keys.delete(nameOf(ref));
   }
 
+  heldAs({ handle }: EngineKeyRef & Pick<EngineKey, 'handle'>): string {
+    return handle.toString();
+  }
+
   async *inventory(): AsyncIterable<HeldKey> {
     this.#reach();
+    this.device.inventories += 1;
     for (const [name, key] of this.device.keys) {
       const [tenantId = '', keyId] = name.split('/');
       const { spec } = parsePublicKey(createPublicKey(key).export({ type: 'spki', format: 'der' }));

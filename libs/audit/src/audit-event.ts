@@ -22,6 +22,8 @@ export type AuditAction =
   | 'kms.engine.change'
   | 'kms.engine.remove'
   | 'kms.engine.test'
+  | 'kms.engine.reconcile'
+  | 'kms.engine.destroy-orphan'
   | 'kms.job.cancel'
   | 'platform.tenant.create'
   | 'platform.tenant.change'

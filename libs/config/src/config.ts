@@ -21,6 +21,7 @@ const environment = z.object({
   CLAVIGER_DATABASE_POOL: z.coerce.number().int().min(2).max(200).default(10),
   REDIS_URL: z.url({ protocol: /^rediss?$/ }).optional(),
   CLAVIGER_JOBS: z.enum(['embedded', 'external']).optional(),
+  CLAVIGER_ENGINE_RECONCILE_HOURS: z.coerce.number().int().min(0).max(8_760).default(24),
   CLAVIGER_JOBS_KEEP_DAYS: z.coerce.number().int().min(1).max(3_650).default(30),
   CLAVIGER_JOBS_CONCURRENCY: z.coerce.number().int().min(1).max(100).default(4),
   CLAVIGER_ROOT_KEY_FILE: z.string().min(1).optional(),
@@ -95,6 +96,8 @@ export interface Config {
   readonly softwareEngines: readonly string[];
   /** JSON file of engines beside those, which operators cannot change over the API. */
   readonly enginesFile: string | undefined;
+  /** How often each device is compared with the keys that should be in it; 0: never. */
+  readonly engineReconcileHours: number;
   /** PKCS#11 libraries that may be loaded: absolute paths. */
   readonly pkcs11Modules: readonly string[];
   /** What those libraries get of the environment beside a plain `PATH`. */
@@ -212,6 +215,7 @@ export function loadConfigFor(parts: readonly ConfigPart[], source: ConfigSource
     issuers,
     softwareEngines: Object.freeze([...new Set(env.CLAVIGER_SOFTWARE_ENGINES)]),
     enginesFile: env.CLAVIGER_ENGINES_FILE,
+    engineReconcileHours: env.CLAVIGER_ENGINE_RECONCILE_HOURS,
     pkcs11Modules: Object.freeze(env.CLAVIGER_PKCS11_MODULES),
     pkcs11Environment: Object.freeze(
       Object.fromEntries(env.CLAVIGER_PKCS11_ENVIRONMENT.map((name) => [name, source[name] ?? ''])),

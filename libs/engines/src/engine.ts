@@ -124,6 +124,8 @@ export interface KeepingEngine extends Engine {
   find(ref: EngineKeyRef): Promise<EngineKey | undefined>;
   /** Destroys all that was made for this reference, finished or not. Succeeds where there is nothing. */
   discard(ref: EngineKeyRef): Promise<void>;
+  /** The `objectId` that `inventory` gives for a stored key. Throws `internal` for a handle that is not its key's. */
+  heldAs(key: EngineKeyRef & Pick<EngineKey, 'handle'>): string;
   /** All keys that sign, page by page. */
   inventory(): AsyncIterable<HeldKey>;
   /**

@@ -5,6 +5,6 @@ export { JobStore, type JobRequest } from './job-store.js';
 export { JOB_TIMES, type JobTimes } from './job-times.js';
 export { isFinished, type JobView } from './job-view.js';
 export { JobWatch } from './job-watch.js';
-export { JobWorker } from './job-worker.js';
+export { JobWorker, type Chore } from './job-worker.js';
 export { migrateQueue } from './migrate-queue.js';
 export type { QueueBackend } from './queue-backend.js';

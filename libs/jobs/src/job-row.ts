@@ -59,9 +59,15 @@ export const contextOf = (
 /**
  * Which jobs of its tenant a principal may know of, as SQL over `job j`: all of them, unless its token is narrowed to
  * some keys. A job may name others, so such a token sees what was asked for with the same narrowing by the same
- * subject, and nothing else.
+ * subject, and nothing else. Jobs of engines name keys of all tenants, and are for operators only.
  */
-export const visibilitySql = (ctx: RequestContext, bind: (value: unknown) => string): string =>
-  ctx.principal.narrowing
-    ? `j.principal - 'permissions' = ${bind(JSON.stringify(identityOf(ctx.principal)))}::jsonb`
-    : 'true';
+export function visibilitySql(ctx: RequestContext, bind: (value: unknown) => string): string {
+  const { narrowing, permissions } = ctx.principal;
+  const conditions = [
+    ...(permissions.has('kms:engines:admin') ? [] : [`j.kind NOT LIKE 'kms.engine.%'`]),
+    ...(narrowing
+      ? [`j.principal - 'permissions' = ${bind(JSON.stringify(identityOf(ctx.principal)))}::jsonb`]
+      : []),
+  ];
+  return conditions.join(' AND ') || 'true';
+}

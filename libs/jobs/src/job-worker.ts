@@ -7,12 +7,20 @@ import { JobRunner, type JobRunnerOptions } from './job-runner.js';
 import { JobSweeper } from './job-sweeper.js';
 import { openReceiver, type Delivery, type QueueBackend } from './queue-backend.js';
 
+/** Something that goes on for as long as a process runs jobs. */
+export interface Chore {
+  start(): void;
+  close(): Promise<void>;
+}
+
 export interface JobWorkerOptions extends JobRunnerOptions {
   readonly metrics: Metrics;
   readonly backend: QueueBackend;
   readonly queue: JobQueue;
   /** Jobs that are run at a time. */
   readonly concurrency: number;
+  /** What a process that runs jobs does beside them. */
+  readonly chores?: readonly Chore[];
 }
 
 /** SQLSTATEs of a database whose owner has not made the queue's schema, or not granted it yet. */
@@ -26,11 +34,13 @@ const PARTING_MS = 2_000;
 export class JobWorker {
   readonly #runner: JobRunner;
   readonly #sweeper: JobSweeper;
+  readonly #chores: readonly Chore[];
   #tellFromMs = 0;
   #receiver: ReturnType<typeof openReceiver> | undefined;
 
   constructor(private readonly options: JobWorkerOptions) {
     this.#runner = new JobRunner(options);
+    this.#chores = options.chores ?? [];
     const { database, queue, logger, times } = options;
     this.#sweeper = new JobSweeper(database, queue, logger, options.metrics, times);
   }
@@ -55,7 +65,7 @@ export class JobWorker {
       });
     }
     receiver.run().catch((error: unknown) => logger.error({ err: error }, 'jobs are not received any more'));
-    this.#sweeper.start();
+    for (const chore of [this.#sweeper, ...this.#chores]) chore.start();
   }
 
   /**
@@ -63,7 +73,7 @@ export class JobWorker {
    * Resolves when none is left, or a little later where one does not react: its lease then runs out.
    */
   async close(graceMs: number): Promise<void> {
-    await this.#sweeper.close();
+    await Promise.all([this.#sweeper, ...this.#chores].map((chore) => chore.close()));
     const returning = setTimeout(() => this.#runner.returnAll(), graceMs);
     try {
       await Promise.race([this.#receiver?.close(), delay(graceMs + PARTING_MS, undefined, { ref: false })]);

@@ -16,6 +16,8 @@ import {
   type StoredSecret,
 } from '#engines';
 import { AppError, invalidMember, isTenantId, PLATFORM_CHAIN, type RequestContext } from '#kernel';
+import { findReport, removeReport } from './engine-reconciliation.repository.js';
+import type { EngineReconciliation } from './engine-reconciliation.service.js';
 import { requireVersion } from './if-match.js';
 import { textFault } from './key-rules.js';
 
@@ -45,6 +47,8 @@ export interface EngineDetailView extends EngineView {
   secrets?: string[];
   tenants: string[] | null;
   version: number;
+  /** What came of comparing it with the rows the last time. */
+  last_reconciliation?: EngineReconciliation;
   created_ts?: string;
   updated_ts?: string;
 }
@@ -100,10 +104,17 @@ export class EngineAdministrationService {
 
   /** Throws `not_found`. */
   async get(id: string): Promise<EngineDetailView> {
-    const record = await this.database.system('engine get', (tx) => findEngine(tx, id), { readOnly: true });
+    const [record, report] = await this.database.system(
+      'engine get',
+      async (tx) => [await findEngine(tx, id), await findReport(tx, id)],
+      { readOnly: true },
+    );
     const engine = this.registry.find(id);
     if (!engine || (!record && !this.registry.isDeclared(id))) throw unknownEngine();
-    const view = await this.catalogue.view(engine);
+    const view = {
+      ...(await this.catalogue.view(engine)),
+      ...(report && { last_reconciliation: report }),
+    };
     if (!record) return { ...view, declared: true, tenants: null, version: 1 };
     return {
       ...view,
@@ -157,6 +168,7 @@ export class EngineAdministrationService {
         // First: whoever is about to store a key holds the row until that key is counted.
         if ((await deleteEngine(tx, id, before.version)) === 0) throw changedMeanwhile();
         if ((await countKeys(tx, id)) > 0) throw inUse('a tenant');
+        await removeReport(tx, id);
         await this.#record(tx, ctx, 'kms.engine.remove', before);
       });
     } catch (error) {

@@ -5,6 +5,7 @@ export {
   type EngineDetailView,
   type EngineTestView,
 } from './engine-administration.service.js';
+export { EngineReconciliationService, type EngineReconciliation } from './engine-reconciliation.service.js';
 export { KeyAdoptionService, type HeldKeyView } from './key-adoption.service.js';
 export { KeyCreationService, type CreateKeyInput, type ImportKeyInput } from './key-creation.service.js';
 export { DELETION_WINDOW_DAYS, KeyDestructionService, type Destruction } from './key-destruction.service.js';
@@ -22,6 +23,7 @@ export { entityTag, type KeyView } from './key-view.js';
 export { KeyEntity } from './key.entity.js';
 export type { PatchHandling } from './json-patch.js';
 export { LastUseRecorder } from './last-use-recorder.js';
+export { ReconciliationSchedule } from './reconciliation-schedule.js';
 export { renderPublicKey } from './public-key-rendering.js';
 export type { SignInput } from './signature-request.js';
 export { SigningService, type BatchAnswer, type BatchItem } from './signing.service.js';

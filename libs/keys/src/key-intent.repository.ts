@@ -41,6 +41,30 @@ export async function writeIntent(
   return row && (row.is_new ? 'new' : 'taken over');
 }
 
+/**
+ * Writes an intent to discard what is nobody's. Gives whether it did: not where there is a key, or another intent. It
+ * waits for a maker that is just storing the key, and no other begins while it stands.
+ */
+export async function writeOrphanIntent(
+  tx: Transaction,
+  { tenantId, keyId, engineId }: KeyIntent,
+  attemptId: string,
+  isRegistered: boolean,
+): Promise<boolean> {
+  const written = await tx.execute(
+    `INSERT INTO key_intent (tenant_id, key_id, engine_id, registered, attempt_id, due_ts)
+     VALUES ($1, $2, $3, CASE WHEN $5 THEN $3 END, $4, ${DUE}) ON CONFLICT DO NOTHING`,
+    [tenantId, keyId, engineId, attemptId, isRegistered],
+  );
+  if (written === 0) return false;
+  const taken = await tx.execute(
+    `DELETE FROM key_intent WHERE tenant_id = $1 AND key_id = $2
+        AND EXISTS (SELECT 1 FROM kms_key k WHERE k.tenant_id = $1 AND k.key_id = $2 AND k.state <> 'destroyed')`,
+    [tenantId, keyId],
+  );
+  return taken === 0;
+}
+
 /** Moves the time on when others may take the intent over. */
 export const renewIntent = (
   tx: Transaction,

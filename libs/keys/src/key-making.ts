@@ -4,6 +4,7 @@ import {
   noSuchEngine,
   type Engine,
   type EngineKey,
+  type EngineKeyRef,
   type EngineRegistry,
   type KeepingEngine,
 } from '#engines';
@@ -14,6 +15,7 @@ import {
   INTENT_LIFE_MS,
   renewIntent,
   writeIntent,
+  writeOrphanIntent,
   type KeyIntent,
 } from './key-intent.repository.js';
 
@@ -76,6 +78,27 @@ export class KeyMaking {
     );
     if (claimed) await this.#discard(engine, intent, attemptId);
     return claimed;
+  }
+
+  /**
+   * Does away with what a device holds under a reference of which there is no key, and none is being made; the intent
+   * keeps it so meanwhile. `record` runs in the transaction that decides it. Gives whether that was the case.
+   */
+  async discardOrphan(
+    engine: KeepingEngine,
+    ref: EngineKeyRef,
+    record: (tx: Transaction) => Promise<void>,
+  ): Promise<boolean> {
+    const intent = { ...ref, engineId: engine.describe().id };
+    const attemptId = newRequestId();
+    const isRegistered = !this.engines.isDeclared(intent.engineId);
+    const isOurs = await this.database.transaction(intent, async (tx) => {
+      if (!(await writeOrphanIntent(tx, intent, attemptId, isRegistered))) return false;
+      await record(tx);
+      return true;
+    });
+    if (isOurs) await this.#discard(engine, intent, attemptId);
+    return isOurs;
   }
 
   async #runWithIntent<Made extends Partial<EngineKey>, T>(

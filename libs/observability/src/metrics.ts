@@ -42,6 +42,14 @@ export class Metrics {
     registers: [this.#registry],
   });
 
+  /** `finding`: `orphan` or `missing`. */
+  readonly reconciliationFindings = new Counter({
+    name: 'claviger_engine_reconciliation_findings_total',
+    help: 'Keys found in a device without a row (orphan), or in a row without the device (missing), in this process.',
+    labelNames: ['finding'] as const,
+    registers: [this.#registry],
+  });
+
   readonly #jobs = new Gauge({
     name: 'claviger_jobs_unfinished',
     help: 'Jobs of the installation that have not finished, by kind and state; in processes that run jobs.',

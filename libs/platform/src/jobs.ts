@@ -2,7 +2,16 @@ import { hostname } from 'node:os';
 import type { AuditLog } from '#audit';
 import type { Config } from '#config';
 import type { Database } from '#database';
-import { JOB_TIMES, JobQueue, JobService, JobStore, JobWorker, type JobKind, type QueueBackend } from '#jobs';
+import {
+  JOB_TIMES,
+  JobQueue,
+  JobService,
+  JobStore,
+  JobWorker,
+  type Chore,
+  type JobKind,
+  type QueueBackend,
+} from '#jobs';
 import { newRequestId } from '#kernel';
 import type { Logger, Metrics } from '#observability';
 import type { TenantKeys } from '#tenants';
@@ -51,7 +60,11 @@ export function composeJobs(inputs: JobInputs, audit: AuditLog, tenantKeys: Tena
 }
 
 /** What runs jobs. `kinds` are those of the planes, and stand on services. */
-export function composeJobWorker(inputs: JobInputs, queue: JobQueue, kinds: readonly JobKind[]): JobWorker {
+export function composeJobWorker(
+  inputs: JobInputs,
+  queue: JobQueue,
+  { jobKinds: kinds, chores }: { readonly jobKinds: readonly JobKind[]; readonly chores: readonly Chore[] },
+): JobWorker {
   const { config, database, logger, metrics, jobKinds = [] } = inputs;
   return new JobWorker({
     database,
@@ -60,6 +73,7 @@ export function composeJobWorker(inputs: JobInputs, queue: JobQueue, kinds: read
     kinds: [...kinds, ...jobKinds],
     owner: `${hostname()}/${process.pid}/${newRequestId()}`,
     concurrency: config.jobs.concurrency,
+    chores,
     times: { ...JOB_TIMES, keepMs: config.jobs.keepDays * DAY_MS },
     logger,
     metrics,

@@ -2,6 +2,7 @@ import type { AuditLog } from '#audit';
 import type { EngineRegistry } from '#engines';
 import {
   CsrService,
+  EngineReconciliationService,
   KeyAdoptionService,
   KeyCreationService,
   KeyDestructionService,
@@ -15,11 +16,12 @@ import {
   KeyReadingService,
   KeyReconciler,
   LastUseRecorder,
+  ReconciliationSchedule,
   SigningService,
   VerificationService,
   WrappedImportService,
 } from '#keys';
-import type { JobKind } from '#jobs';
+import type { Chore, JobKind } from '#jobs';
 import type { TenantDirectory, TenantKeys } from '#tenants';
 import type { JobInputs, Jobs } from './jobs.js';
 
@@ -32,6 +34,8 @@ export interface Keys {
   readonly reading: KeyReadingService;
   /** What the processes that run jobs are told to run. */
   readonly jobKinds: readonly JobKind[];
+  /** What they do beside. */
+  readonly chores: readonly Chore[];
   close(): Promise<void>;
 }
 
@@ -46,9 +50,10 @@ export interface Foundation {
 
 /** Reconciles and notes uses from now on, until it is closed. */
 export function composeKeys(
-  { database, logger }: JobInputs,
+  inputs: JobInputs,
   { audit, tenantKeys, tenants, jobs, registry }: Foundation,
 ): Keys {
+  const { database, logger } = inputs;
   const directory = new KeyDirectory(database);
   const lastUse = new LastUseRecorder(database);
   const reading = new KeyReadingService(database);
@@ -60,6 +65,7 @@ export function composeKeys(
   const wrapped = new WrappedImportService(database, registry, creation, tenantKeys, audit);
   const importJobs = new KeyImportJobs(database, jobs.store, tenantKeys, reading, creation, wrapped);
   const keyJobs = new KeyJobs(database, jobs.store, reading, creation, lifecycle, destruction);
+  const reconciliation = composeReconciliation(inputs, { registry, jobs, making, audit });
   const reconciler = new KeyReconciler(database, destruction, making, (error) =>
     logger.warn({ err: error }, 'left halfway, to be tried again'),
   );
@@ -83,14 +89,33 @@ export function composeKeys(
       reconciler,
       keyJobs,
       importJobs,
+      reconciliation,
       new KeyListingService(database, tenantKeys, registry),
     ],
     reading,
-    jobKinds: [...keyJobs.kinds, ...importJobs.kinds],
+    jobKinds: [...keyJobs.kinds, ...importJobs.kinds, ...reconciliation.kinds],
+    chores: [new ReconciliationSchedule(reconciliation)],
     close: async () => {
       clearInterval(timer);
       await reconciler.close();
       await flushLastUse();
     },
   };
+}
+
+function composeReconciliation(
+  { config, database, logger, metrics }: JobInputs,
+  { registry, jobs, making, audit }: Pick<Foundation, 'registry' | 'jobs' | 'audit'> & { making: KeyMaking },
+): EngineReconciliationService {
+  return new EngineReconciliationService(database, registry, jobs.store, making, audit, {
+    everyHours: config.engineReconcileHours,
+    onReport: ({ engine_id, counts }) => {
+      metrics.reconciliationFindings.inc({ finding: 'orphan' }, counts.orphan);
+      metrics.reconciliationFindings.inc({ finding: 'missing' }, counts.missing);
+      if (counts.orphan + counts.missing > 0) {
+        logger.warn({ engine: engine_id, ...counts }, 'an engine and its keys differ');
+      }
+    },
+    onError: (error, engine) => logger.warn({ err: error, engine }, 'engine not reconciled'),
+  });
 }

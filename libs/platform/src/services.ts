@@ -82,7 +82,7 @@ export async function composeServices(inputs: ServiceInputs): Promise<Services> 
     jobs: jobs.service,
     jobQueue: jobs.queue,
     jobStore: jobs.store,
-    jobWorker: composeJobWorker(inputs, jobs.queue, keys.jobKinds),
+    jobWorker: composeJobWorker(inputs, jobs.queue, keys),
     close: async () => {
       await keys.close();
       await loader.close();

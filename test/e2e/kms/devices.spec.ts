@@ -1,87 +1,16 @@
 import { createHash, createPublicKey, generateKeyPairSync, verify } from 'node:crypto';
-import { symlinkSync } from 'node:fs';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { wrapPrivateKey } from '#crypto';
-import { awsKmsDriver, type EngineDriver } from '#engines';
 import { SecretBytes } from '#kernel';
-import { AwsKmsFake, FAKE_CREDENTIALS } from '../../fakes/aws-kms/aws-kms-fake.js';
 import { TestApp } from '../../harness/app.js';
+import { DEVICE_BACKENDS, type DeviceBackend } from '../../harness/device-backends.js';
 import { eventually } from '../../harness/eventually.js';
 import { KEYS, KMS, KmsCaller, keyPath, refusal, type Key } from '../../harness/kms-caller.js';
 import { OpenSsl } from '../../harness/openssl.js';
-import { SOFTHSM_MODULE, SoftHsm } from '../../harness/softhsm.js';
 
 const MESSAGE = Buffer.from('what a device signs');
-/** Four seconds at AWS. */
-const IMPORT_INTERVAL_MS = 20;
 const DIGEST = createHash('sha256').update(MESSAGE).digest();
 const IMPORT = { name: 'from elsewhere', engine_id: 'device' };
-
-/** A device as an operator has it: what makes its engine, and what registers it. */
-interface Backend {
-  readonly driver: EngineDriver;
-  readonly registration: {
-    readonly type: string;
-    readonly config: object;
-    readonly secrets: Record<string, string>;
-  };
-  /** What must be found nowhere. */
-  readonly secret: string;
-  /** What is wrong with a registration: the members that are so, and the one that is named. */
-  readonly wrong: readonly (readonly [config: object, secrets: object, path: string])[];
-  stop(): Promise<void>;
-}
-
-async function aws(): Promise<Backend> {
-  const fake = await AwsKmsFake.start({ importIntervalMs: IMPORT_INTERVAL_MS });
-  return {
-    driver: awsKmsDriver({ allowedEndpoints: [fake.endpoint], importIntervalMs: IMPORT_INTERVAL_MS }),
-    registration: {
-      type: 'AWS_KMS',
-      // The fake makes its keys in this very process, which may be busy.
-      config: { region: fake.region, endpoint: fake.endpoint, timeout_ms: 60_000 },
-      secrets: {
-        access_key_id: FAKE_CREDENTIALS.accessKeyId,
-        secret_access_key: FAKE_CREDENTIALS.secretAccessKey,
-      },
-    },
-    secret: FAKE_CREDENTIALS.secretAccessKey,
-    wrong: [
-      [{ region: 'moon-east-1' }, {}, 'config.region'],
-      [{ region: undefined }, {}, 'config.region'],
-      [{ region: 'us-east-1' }, {}, 'config.region'],
-      [{ endpoint: 'http://169.254.169.254' }, {}, 'config.endpoint'],
-      [{}, { secret_access_key: 'x'.repeat(40) }, 'secrets.secret_access_key'],
-    ],
-    stop: () => fake.stop(),
-  };
-}
-
-async function token(): Promise<Backend> {
-  const softHsm = new SoftHsm().addToken('device');
-  const link = join(softHsm.folder, 'libsofthsm2.so');
-  symlinkSync('/bin/true', link);
-  return {
-    driver: softHsm.driver(),
-    registration: {
-      type: 'PKCS11',
-      config: { module: SOFTHSM_MODULE, token_label: 'device' },
-      secrets: { pin: softHsm.pin },
-    },
-    secret: softHsm.pin,
-    wrong: [
-      [{ module: '/bin/true' }, {}, 'config.module'],
-      [{ module: '/usr/lib/softhsm/../softhsm/libsofthsm2.so' }, {}, 'config.module'],
-      [{ module: link }, {}, 'config.module'],
-      [{ module: `${SOFTHSM_MODULE}.none` }, {}, 'config.module'],
-      [{ token_label: 'none' }, {}, 'config.token_label'],
-      [{ token_label: undefined, slot: 12_345 }, {}, 'config.slot'],
-      [{}, { pin: 'not the PIN at all' }, 'secrets.pin'],
-    ],
-    stop: async () => softHsm.remove(),
-  };
-}
 
 interface Job extends Record<string, unknown> {
   job_id: string;
@@ -90,11 +19,8 @@ interface Job extends Record<string, unknown> {
 }
 
 /** Every route of the key plane works on a device's keys as on the software engine's. */
-describe.each<[string, () => Promise<Backend>]>([
-  ['AWS KMS', aws],
-  ['a PKCS#11 token', token],
-])('keys in %s', (_, open) => {
-  let backend: Backend;
+describe.each(DEVICE_BACKENDS)('keys in %s', (_, open) => {
+  let backend: DeviceBackend;
   let app: TestApp;
   let client: KmsCaller;
   let openssl: OpenSsl;

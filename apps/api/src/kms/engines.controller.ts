@@ -1,10 +1,19 @@
 import { Body, Controller, Delete, Get, Headers, HttpCode, Param, Patch, Post, Res } from '@nestjs/common';
-import { ApiBody, ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import {
+  ApiAcceptedResponse,
+  ApiBody,
+  ApiCreatedResponse,
+  ApiOkResponse,
+  ApiOperation,
+  ApiTags,
+} from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { EngineCatalogue, type EngineView } from '#engines';
+import type { JobView } from '#jobs';
 import type { RequestContext } from '#kernel';
 import {
   EngineAdministrationService,
+  EngineReconciliationService,
   KeyAdoptionService,
   WrappedImportService,
   type EngineDetailView,
@@ -21,8 +30,11 @@ import { AdoptKeyDto, HeldKeyDto } from './dto/adopt-key.dto.js';
 import { ChangeEngineDto } from './dto/change-engine.dto.js';
 import { EngineDetailDto, EngineDto, EngineTestDto } from './dto/engine.dto.js';
 import { ImportTokenDto } from './dto/import-token.dto.js';
+import { JobDto } from './dto/job.dto.js';
 import { KeyDto } from './dto/key.dto.js';
+import { ReconcileEngineDto } from './dto/reconcile-engine.dto.js';
 import { RegisterEngineDto } from './dto/register-engine.dto.js';
+import { JobAnswers } from './job-answers.js';
 import { ENGINE_EXAMPLES } from './request-examples.js';
 import { tagged } from './tagged.js';
 
@@ -34,6 +46,8 @@ export class EnginesController {
     private readonly administration: EngineAdministrationService,
     private readonly wrappedImport: WrappedImportService,
     private readonly adoption: KeyAdoptionService,
+    private readonly reconciliation: EngineReconciliationService,
+    private readonly jobAnswers: JobAnswers,
   ) {}
 
   @Get()
@@ -141,6 +155,28 @@ export class EnginesController {
   ): Promise<KeyView> {
     const described = { name, tags: tags ?? undefined, metadata: metadata ?? undefined };
     return tagged(reply, await this.adoption.adopt(ctx, id, { objectId, tenantId, ...described }));
+  }
+
+  @Post(':engineId/reconcile')
+  @HttpCode(202)
+  @RequirePermission('kms:engines:admin', { idempotent: true })
+  @ApiOperation({
+    operationId: 'reconcileEngine',
+    summary: 'Compare a device with the keys that should be in it, by a job; orphans can be destroyed',
+    description:
+      'The result of the job is what `last_reconciliation` of the engine shows from then on. Reading the job takes `kms:keys:read` beside `kms:engines:admin`.',
+  })
+  @ApiAcceptedResponse({ type: JobDto })
+  @ApiProblems(400, 404, 409, 422)
+  reconcile(
+    @Ctx() ctx: RequestContext,
+    @Param('engineId') id: string,
+    @Body() { destroy_orphans: destroyOrphans }: ReconcileEngineDto,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<JobView> {
+    return this.jobAnswers.once(ctx, reply, (jobId) =>
+      this.reconciliation.request(ctx, id, { jobId, destroyOrphans: destroyOrphans ?? false }),
+    );
   }
 
   @Post(':engineId/import-key')

@@ -17,7 +17,7 @@ import type { EngineInput } from '../engine-driver.js';
 import type { AwsKmsSettings } from './aws-kms-settings.js';
 import { KeyCreation } from './key-creation.js';
 import { KeyDestruction } from './key-destruction.js';
-import { arnOf, handleOf } from './key-handle.js';
+import { arnOf, handleOf, storedArnOf } from './key-handle.js';
 import { KeySearch } from './key-search.js';
 import { isComplete, isLeaving, stateFault } from './key-state.js';
 import { KmsConnection } from './kms-connection.js';
@@ -136,6 +136,11 @@ export class AwsKmsEngine implements ImportingEngine, KeepingEngine {
   /** What has no alias, or a second key from an attempt whose answer was lost, is found by its tags only. */
   discard(ref: EngineKeyRef): Promise<void> {
     return translated(this.#discard(ref));
+  }
+
+  /** Also of another region, whose keys are not in this one. */
+  heldAs(key: EngineKeyRef & Pick<EngineKey, 'handle'>): string {
+    return storedArnOf(key);
   }
 
   async *inventory(): AsyncGenerator<HeldKey> {

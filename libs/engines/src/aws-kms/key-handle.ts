@@ -22,17 +22,26 @@ function read(bytes: Buffer): z.infer<typeof handle> {
   }
 }
 
+type KeyWithHandle = Pick<StoredEngineKey, 'handle' | 'tenantId' | 'keyId'>;
+
 /**
- * The ARN in a key's handle. Throws `AppError`: `internal` where the handle is another key's or tenant's, for then rows
- * were mixed up; whoever can write handles is stopped later, as a signature must be one of the stored public key.
- * `unavailable` for a key of another region: asked here, AWS would say that there is none, and it would count as destroyed.
+ * The ARN in a key's handle, whatever its region. Throws `AppError` `internal` where the handle is another key's or
+ * tenant's, for then rows were mixed up; whoever can write handles is stopped later, as a signature must be one of the
+ * stored public key.
  */
-export function arnOf(key: Pick<StoredEngineKey, 'handle' | 'tenantId' | 'keyId'>, region: string): string {
+export function storedArnOf(key: KeyWithHandle): string {
   const stored = read(key.handle);
-  if (!isSameRef(stored, key)) {
-    throw new AppError('internal', { cause: new Error('a handle came with another key than its own') });
-  }
-  if (stored.arn.split(':')[3] === region) return stored.arn;
+  if (isSameRef(stored, key)) return stored.arn;
+  throw new AppError('internal', { cause: new Error('a handle came with another key than its own') });
+}
+
+/**
+ * The same for a key that is to be used. Throws `unavailable` for one of another region: asked here, AWS would say that
+ * there is none, and it would count as destroyed.
+ */
+export function arnOf(key: KeyWithHandle, region: string): string {
+  const arn = storedArnOf(key);
+  if (arn.split(':')[3] === region) return arn;
   throw new AppError('unavailable', {
     detail: 'The key lives in another region of AWS KMS than its engine is configured for.',
     retryAfterS: 60,

@@ -30,6 +30,9 @@ export function describeKeeping(engine: KeepingEngine): void {
     const { objectId } = held.find(({ ref }) => ref?.keyId === left.keyId)!;
     const adopted = await engine.adopt(taken, objectId);
     expect(adopted.spec).toBe(spec);
+    // Whosever it is now, its handle names what the inventory names.
+    expect(engine.heldAs({ ...taken, handle: adopted.handle })).toBe(objectId);
+    expect(() => engine.heldAs({ ...left, handle: adopted.handle })).toThrow(code('internal'));
     const [row] = rowsOf(spec!).filter((one) => engine.offers(spec!, one));
     await expectSound(engine, stored(taken, spec!, adopted), { row: row!, type: 'raw', data: message });
     await expect(engine.adopt(taken, 'none')).rejects.toThrow(code('not_found'));

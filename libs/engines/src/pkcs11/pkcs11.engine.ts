@@ -142,6 +142,10 @@ export class Pkcs11Engine implements ImportingEngine, UnwrappingEngine {
     await this.#token.destroy(ref);
   }
 
+  heldAs(key: EngineKeyRef & Pick<EngineKey, 'handle'>): string {
+    return objectIdIn(key.handle, key).toString('hex');
+  }
+
   async *inventory(): AsyncIterable<HeldKey> {
     const handles = await this.#token.ask(NOBODY, 'list', {});
     const { supervisor } = this.#token;

@@ -40,6 +40,49 @@ export class EngineDto {
   capabilities: string[];
 }
 
+/** How many keys there are in an engine and in the rows. */
+export class ReconciliationCountsDto {
+  /** In the device, and of a key or of one that is being made. */
+  @ApiProperty({ type: 'integer' })
+  known: number;
+  /** In the device, made by Claviger, and of no key. */
+  @ApiProperty({ type: 'integer' })
+  orphan: number;
+  /** In the device, and made by somebody else. */
+  @ApiProperty({ type: 'integer' })
+  foreign: number;
+  /** Keys that are not in the device. */
+  @ApiProperty({ type: 'integer' })
+  missing: number;
+}
+
+/** A key that is in an engine or in the rows, and not in both. */
+export class ReconciliationFindingDto {
+  /** @example acme */
+  tenant_id: string;
+  /** @example key-01a1fca6-4664-7f9b-8d34-fe7e32a08e69 */
+  key_id: string;
+  /** The device's own name for it: hex of CKA_ID, an ARN. */
+  object_id: string;
+}
+
+/** What came of comparing an engine with the keys that should be in it. */
+export class EngineReconciliationDto {
+  engine_id: string;
+  @ApiProperty({ format: 'date-time' })
+  finished_ts: string;
+  counts: ReconciliationCountsDto;
+  /** A hundred of them at most. */
+  @ApiProperty({ type: [ReconciliationFindingDto] })
+  orphans: ReconciliationFindingDto[];
+  /** A hundred of them at most. */
+  @ApiProperty({ type: [ReconciliationFindingDto] })
+  missing: ReconciliationFindingDto[];
+  /** Orphans that were destroyed, because that was asked for. */
+  @ApiProperty({ type: 'integer' })
+  destroyed_orphans: number;
+}
+
 /** An engine as operators see it. */
 export class EngineDetailDto extends EngineDto {
   /** The server's configuration declares it, and it cannot be changed here. */
@@ -57,6 +100,9 @@ export class EngineDetailDto extends EngineDto {
   tenants: string[] | null;
   @ApiProperty({ type: 'integer' })
   version: number;
+  /** What came of comparing it the last time, if it ever was. */
+  @ApiProperty({ type: EngineReconciliationDto, required: false })
+  last_reconciliation?: EngineReconciliationDto;
   @ApiProperty({ format: 'date-time' })
   created_ts?: string;
   @ApiProperty({ format: 'date-time' })
