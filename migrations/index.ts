@@ -8,6 +8,7 @@ import { Jobs1763700020000 } from './1763700020000-jobs.js';
 import { IdempotencyKeys1763700025000 } from './1763700025000-idempotency-keys.js';
 import { Engines1763700030000 } from './1763700030000-engines.js';
 import { ImportTokens1763700035000 } from './1763700035000-import-tokens.js';
+import { UnwrappingInEngines1763700040000 } from './1763700040000-unwrapping-in-engines.js';
 
 /** Every migration, oldest first. A new one is added at the end; a merged one is never edited. */
 export const MIGRATIONS = [
@@ -21,4 +22,5 @@ export const MIGRATIONS = [
   IdempotencyKeys1763700025000,
   Engines1763700030000,
   ImportTokens1763700035000,
+  UnwrappingInEngines1763700040000,
 ] as const;

@@ -148,7 +148,7 @@ export class EngineAdministrationService {
     return this.get(id);
   }
 
-  /** Throws `not_found`, `engine_declared`, and `engine_in_use` while a key is in it. */
+  /** Throws `not_found`, `engine_declared`, and `engine_in_use` while a key or a wrapping key is in it. */
   async remove(ctx: RequestContext, id: string, ifMatch?: string): Promise<void> {
     const before = await this.#find(id);
     requireVersion(ifMatch, before.version);
@@ -267,4 +267,6 @@ async function requireTenants(
 }
 
 const inUse = (whose: string): AppError =>
-  new AppError('engine_in_use', { detail: `The engine holds keys of ${whose}, or one is being made in it.` });
+  new AppError('engine_in_use', {
+    detail: `The engine holds keys of ${whose}, or one is being made in it, or is awaited by an import token of it.`,
+  });

@@ -2,6 +2,7 @@ import type { AuditLog } from '#audit';
 import type { EngineRegistry } from '#engines';
 import {
   CsrService,
+  ImportTokenService,
   KeyAdoptionService,
   KeyCreationService,
   KeyDestructionService,
@@ -69,7 +70,8 @@ export function composeKeys(
       new CsrService(directory, signing),
       creation,
       new KeyAdoptionService(database, registry, making, audit),
-      new WrappedImportService(database, registry, creation, tenantKeys, audit),
+      new ImportTokenService(database, registry, making, tenantKeys, audit),
+      new WrappedImportService(database, registry, creation, tenantKeys),
       reading,
       new KeyEditingService(database, directory, audit),
       lifecycle,

@@ -2,15 +2,16 @@ import { Body, Controller, Delete, Get, Headers, HttpCode, Param, Patch, Post, R
 import { ApiBody, ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { EngineCatalogue, type EngineView } from '#engines';
-import type { RequestContext } from '#kernel';
+import { invalidMember, type RequestContext } from '#kernel';
 import {
   EngineAdministrationService,
+  ImportTokenService,
   KeyAdoptionService,
-  WrappedImportService,
   type EngineDetailView,
   type EngineTestView,
   type HeldKeyView,
   type ImportKeyView,
+  type KeyKind,
   type KeyView,
 } from '#keys';
 import { Ctx } from '../edge/context.decorator.js';
@@ -20,7 +21,7 @@ import { ApiProblems } from '../edge/problems.decorator.js';
 import { AdoptKeyDto, HeldKeyDto } from './dto/adopt-key.dto.js';
 import { ChangeEngineDto } from './dto/change-engine.dto.js';
 import { EngineDetailDto, EngineDto, EngineTestDto } from './dto/engine.dto.js';
-import { ImportTokenDto } from './dto/import-token.dto.js';
+import { ImportTokenDto, OpenImportDto } from './dto/import-token.dto.js';
 import { KeyDto } from './dto/key.dto.js';
 import { RegisterEngineDto } from './dto/register-engine.dto.js';
 import { ENGINE_EXAMPLES } from './request-examples.js';
@@ -32,7 +33,7 @@ export class EnginesController {
   constructor(
     private readonly catalogue: EngineCatalogue,
     private readonly administration: EngineAdministrationService,
-    private readonly wrappedImport: WrappedImportService,
+    private readonly importTokens: ImportTokenService,
     private readonly adoption: KeyAdoptionService,
   ) {}
 
@@ -149,10 +150,15 @@ export class EnginesController {
     operationId: 'openImport',
     summary: 'A one-time key to wrap a private key under, so that it crosses the wire in no other form',
   })
+  @ApiBody({ type: OpenImportDto, required: false })
   @ApiCreatedResponse({ type: ImportTokenDto })
-  @ApiProblems(404, 422)
-  openImport(@Ctx() ctx: RequestContext, @Param('engineId') id: string): Promise<ImportKeyView> {
-    return this.wrappedImport.open(ctx, id);
+  @ApiProblems(400, 404, 422)
+  openImport(
+    @Ctx() ctx: RequestContext,
+    @Param('engineId') id: string,
+    @Body() body: OpenImportDto,
+  ): Promise<ImportKeyView> {
+    return this.importTokens.open(ctx, id, kindOf(body));
   }
 
   @Post(':engineId/test')
@@ -167,4 +173,12 @@ export class EnginesController {
   test(@Ctx() ctx: RequestContext, @Param('engineId') id: string): Promise<EngineTestView> {
     return this.administration.test(ctx, id);
   }
+}
+
+/** As the service takes it: what is null was not given. */
+function kindOf({ algorithm, size }: OpenImportDto): KeyKind | undefined {
+  const [named, sized] = [algorithm ?? undefined, size ?? undefined];
+  if (named !== undefined) return { algorithm: named, size: sized };
+  if (sized !== undefined) throw invalidMember('algorithm', 'is needed with size');
+  return undefined;
 }
