@@ -8,6 +8,7 @@ import { Jobs1763700020000 } from './1763700020000-jobs.js';
 import { IdempotencyKeys1763700025000 } from './1763700025000-idempotency-keys.js';
 import { Engines1763700030000 } from './1763700030000-engines.js';
 import { ImportTokens1763700035000 } from './1763700035000-import-tokens.js';
+import { UnwrappingInEngines1763700040000 } from './1763700040000-unwrapping-in-engines.js';
 import { JobInputs1763700045000 } from './1763700045000-job-inputs.js';
 import { JobRemoval1763700046000 } from './1763700046000-job-removal.js';
 import { EngineReconciliation1763700047000 } from './1763700047000-engine-reconciliation.js';
@@ -26,6 +27,7 @@ export const MIGRATIONS = [
   IdempotencyKeys1763700025000,
   Engines1763700030000,
   ImportTokens1763700035000,
+  UnwrappingInEngines1763700040000,
   JobInputs1763700045000,
   JobRemoval1763700046000,
   EngineReconciliation1763700047000,

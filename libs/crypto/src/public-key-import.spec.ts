@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { DerReader } from './der-reader.js';
 import { derBitString, derElement, derOid, derSequence, derUnsigned } from './der-writer.js';
 import { getPublicKeySpec } from './key-specs.js';
-import { parsePublicKey } from './public-key-import.js';
+import { parsePublicHalf, parsePublicKey } from './public-key-import.js';
 import { fingerprintOf, spkiToJwk, spkiToPem } from './public-key-formats.js';
 import { runtimeKeySpecs } from './runtime-key-specs.js';
 
@@ -147,6 +147,30 @@ describe('keys that are refused', () => {
       const made = spkiOf(generateKeyPairSync('ed25519').publicKey);
       expect(parsePublicKey(made).spki).toEqual(made);
     }
+  });
+});
+
+describe('the public half of a private key that is not seen', () => {
+  it.each([
+    ['too short an exponent', rsaSpki(ofBits(2048), 65535n), /too small: at least 65537/],
+    ['too long a modulus', rsaSpki(ofBits(4097)), /too long: at most 4096/],
+    [
+      'RSA restricted to RSASSA-PSS',
+      generateKeyPairSync('rsa-pss', { modulusLength: 2048 }).publicKey.export({
+        type: 'spki',
+        format: 'der',
+      }),
+      /restricted to RSASSA-PSS/,
+    ],
+  ])('is not %s, which only verifies', (_, bytes, reason) => {
+    expect(parsePublicKey(bytes).spec.algorithm).toBe('RSA');
+    expect(() => parsePublicHalf(bytes)).toThrow(reason);
+  });
+
+  it('is taken at the bounds', () => {
+    expect(parsePublicHalf(rsaSpki(ofBits(4096))).spec.size).toBe(4096);
+    const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-384' });
+    expect(parsePublicHalf(publicKey.export({ type: 'spki', format: 'der' })).spec.size).toBe(384);
   });
 });
 

@@ -159,7 +159,7 @@ export class EngineAdministrationService {
     return this.get(id);
   }
 
-  /** Throws `not_found`, `stale_version`, `engine_declared`, and `engine_in_use` while a key is in it. */
+  /** Throws `not_found`, `stale_version`, `engine_declared`, and `engine_in_use` while a key or a wrapping key is in it. */
   async remove(ctx: RequestContext, id: string, ifMatch?: string): Promise<void> {
     const before = await this.#find(id);
     requireVersion(ifMatch, before.version);
@@ -279,4 +279,6 @@ async function requireTenants(
 }
 
 const inUse = (whose: string): AppError =>
-  new AppError('engine_in_use', { detail: `The engine holds keys of ${whose}, or one is being made in it.` });
+  new AppError('engine_in_use', {
+    detail: `The engine holds keys of ${whose}, or one is being made in it, or is awaited by an import token of it.`,
+  });

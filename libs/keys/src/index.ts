@@ -6,6 +6,7 @@ export {
   type EngineTestView,
 } from './engine-administration.service.js';
 export { EngineReconciliationService, type EngineReconciliation } from './engine-reconciliation.service.js';
+export { ImportTokenService, type ImportKeyView, type KeyKind } from './import-token.service.js';
 export { KeyAdoptionService, type HeldKeyView } from './key-adoption.service.js';
 export { KeyCreationService, type CreateKeyInput, type ImportKeyInput } from './key-creation.service.js';
 export { DELETION_WINDOW_DAYS, KeyDestructionService, type Destruction } from './key-destruction.service.js';
@@ -27,9 +28,5 @@ export { ReconciliationSchedule } from './reconciliation-schedule.js';
 export { renderPublicKey } from './public-key-rendering.js';
 export type { SignInput } from './signature-request.js';
 export { SigningService, type BatchAnswer, type BatchItem } from './signing.service.js';
-export {
-  WrappedImportService,
-  type ImportKeyView,
-  type WrappedImportInput,
-} from './wrapped-import.service.js';
+export { WrappedImportService, type WrappedImportInput } from './wrapped-import.service.js';
 export { VerificationService, type VerifyAnswer, type VerifyInput } from './verification.service.js';

@@ -1,28 +1,21 @@
 import type { AuditLog } from '#audit';
-import {
-  KEY_ALGORITHMS,
-  KEY_SPECS,
-  parsePrivateKey,
-  parsePublicKey,
-  fingerprintOf,
-  type KeySpec,
-  type ParsedPrivateKey,
-} from '#crypto';
+import { parsePrivateKey, parsePublicKey, fingerprintOf, type KeySpec, type ParsedPrivateKey } from '#crypto';
 import type { Database, Transaction } from '#database';
 import {
   canImport,
   type Engine,
-  type EngineDescription,
   type EngineKey,
+  type EngineKeyRef,
   type EngineRegistry,
   type ImportingEngine,
 } from '#engines';
-import { AppError, invalidMember, newKeyId, type RequestContext, type SecretBytes } from '#kernel';
+import { AppError, newKeyId, type RequestContext, type SecretBytes } from '#kernel';
 import { refuseNarrowed } from './key-visibility.js';
 import { viewKey, type KeyView } from './key-view.js';
 import type { KeyMaking } from './key-making.js';
 import { insertKey, refuseKnownKey, type NewKey } from './key.repository.js';
 import type { KeyOrigin, Metadata } from './key.entity.js';
+import { chooseSpec, reached, requireSpec } from './spec-choice.js';
 
 /** What describes a key and is chosen by its owner. */
 export interface KeyDescription {
@@ -42,6 +35,24 @@ export interface ImportKeyInput extends KeyDescription {
   readonly privateKey?: Buffer;
   readonly publicKey?: Buffer;
   readonly passphrase?: string;
+  /** What was said of the private key beforehand. */
+  readonly announced?: Announced;
+}
+
+export interface Announced {
+  readonly spec?: KeySpec | undefined;
+  /** SHA-256 of the SPKI, hex. */
+  readonly fingerprint?: string | undefined;
+}
+
+/** A private key that an engine takes to itself. */
+export interface Taking {
+  readonly engine: Engine;
+  readonly spec: KeySpec;
+  /** SHA-256 of the SPKI, hex, where that is known beforehand. */
+  readonly fingerprint?: string | undefined;
+  /** What it leaves behind when it fails is discarded. */
+  readonly take: (ref: EngineKeyRef) => Promise<EngineKey>;
 }
 
 type Confirm = (tx: Transaction) => Promise<void>;
@@ -92,20 +103,34 @@ export class KeyCreationService {
     }
     const { engine, parsed, spec } = await this.#planImport(ctx, input);
     try {
-      const { algorithm, size } = spec;
-      const material: Material = { keyId, algorithm, size, hasPrivateKey: true, origin: 'imported' };
-      const make = async (): Promise<MadeKey> => {
-        const taken = await engine.importKey({ tenantId: ctx.tenantId, keyId }, spec, parsed.pkcs8);
-        if (fingerprintOf(taken.spki) === parsed.fingerprint) return taken;
+      const { fingerprint, pkcs8 } = parsed;
+      const take = async (ref: EngineKeyRef): Promise<EngineKey> => {
+        const taken = await engine.importKey(ref, spec, pkcs8);
+        if (fingerprintOf(taken.spki) === fingerprint) return taken;
         throw new AppError('unavailable', {
           detail: 'The engine took another key than it was given.',
           retryAfterS: 60,
         });
       };
-      return await this.#bringIntoBeing(ctx, input, engine, material, make, confirm);
+      return await this.take(ctx, input, { engine, spec, fingerprint, take }, keyId, confirm);
     } finally {
       parsed.pkcs8.wipe();
     }
+  }
+
+  /** Stores a key that an engine takes from elsewhere, or undoes that. Throws as `import`, and what `take` throws. */
+  async take(
+    ctx: RequestContext,
+    input: KeyDescription,
+    { engine, spec: { algorithm, size }, fingerprint, take }: Taking,
+    keyId = newKeyId(),
+    confirm: Confirm = async () => undefined,
+  ): Promise<KeyView> {
+    refuseNarrowed(ctx);
+    if (fingerprint !== undefined) await this.#refuseKnown(ctx, fingerprint);
+    const material: Material = { keyId, algorithm, size, hasPrivateKey: true, origin: 'imported' };
+    const make = (): Promise<EngineKey> => take({ tenantId: ctx.tenantId, keyId });
+    return this.#bringIntoBeing(ctx, input, engine, material, make, confirm);
   }
 
   /** Throws what `create` would throw for its input, and makes nothing. */
@@ -119,16 +144,25 @@ export class KeyCreationService {
    */
   async checkImport(ctx: RequestContext, input: ImportKeyInput): Promise<SecretBytes | undefined> {
     refuseNarrowed(ctx);
-    if (!input.publicKey) return (await this.#planImport(ctx, input)).parsed.pkcs8;
-    this.engines.get(ctx.tenantId, input.engineId);
-    await this.#refuseKnown(ctx, fingerprintOf(parsePublicKey(input.publicKey).spki));
-    return undefined;
+    if (input.publicKey) {
+      this.engines.get(ctx.tenantId, input.engineId);
+      await this.#refuseKnown(ctx, fingerprintOf(parsePublicKey(input.publicKey).spki));
+      return undefined;
+    }
+    const { fingerprint, pkcs8 } = (await this.#planImport(ctx, input)).parsed;
+    try {
+      await this.#refuseKnown(ctx, fingerprint);
+      return pkcs8;
+    } catch (error) {
+      pkcs8.wipe();
+      throw error;
+    }
   }
 
   /** Reads a private key and finds that it can be taken; what was read is the caller's to wipe. */
   async #planImport(
     ctx: RequestContext,
-    { engineId, privateKey = Buffer.alloc(0), passphrase }: ImportKeyInput,
+    { engineId, privateKey = Buffer.alloc(0), passphrase, announced }: ImportKeyInput,
   ): Promise<{ engine: ImportingEngine; parsed: ParsedPrivateKey; spec: KeySpec }> {
     const engine = this.engines.get(ctx.tenantId, engineId);
     if (!canImport(engine)) {
@@ -136,10 +170,13 @@ export class KeyCreationService {
     }
     const parsed = await parsePrivateKey(ctx.tenantId, privateKey, passphrase);
     try {
-      const { algorithm, size } = parsed.spec;
-      const spec = requireSpec((await reached(engine)).importSpecs, algorithm, size);
-      await this.#refuseKnown(ctx, parsed.fingerprint);
-      return { engine, parsed, spec };
+      const { spec: kind = parsed.spec, fingerprint = parsed.fingerprint } = announced ?? {};
+      if (kind !== parsed.spec || fingerprint !== parsed.fingerprint) throw anotherKey();
+      return {
+        engine,
+        parsed,
+        spec: requireSpec((await reached(engine)).importSpecs, kind.algorithm, kind.size),
+      };
     } catch (error) {
       parsed.pkcs8.wipe();
       throw error;
@@ -208,40 +245,6 @@ export class KeyCreationService {
 /** A key as an engine made it; a key that only verifies has no handle. */
 type MadeKey = Pick<EngineKey, 'spki' | 'evidence'> & Partial<Pick<EngineKey, 'handle'>>;
 
-function chooseSpec(algorithm: string, size: number | undefined): KeySpec {
-  if (!(KEY_ALGORITHMS as readonly string[]).includes(algorithm)) {
-    throw invalidMember('algorithm', `must be one of ${KEY_ALGORITHMS.join(', ')}`);
-  }
-  const asked = size ?? undefined;
-  const [spec, another] = KEY_SPECS.filter(
-    (one) => one.algorithm === algorithm && (asked === undefined || one.size === asked),
-  );
-  // Kinds of one size only need not be told it.
-  if (spec && !another) return spec;
-  throw invalidMember(
-    'size',
-    asked === undefined ? `is required for ${algorithm}` : `does not fit ${algorithm}`,
-  );
-}
-
-/** What an engine can do; one that was never reached is tried now. Throws `unavailable`, whatever is wrong with it. */
-async function reached(engine: Engine): Promise<EngineDescription> {
-  if (engine.describe().keySpecs.length > 0) return engine.describe();
-  try {
-    await engine.connect();
-  } catch (cause) {
-    const retryAfterS = cause instanceof AppError ? (cause.retryAfterS ?? 60) : 60;
-    throw new AppError('unavailable', { detail: 'The engine cannot be reached.', cause, retryAfterS });
-  }
-  return engine.describe();
-}
-
-function requireSpec(offered: readonly KeySpec[], algorithm: string, size: number): KeySpec {
-  const spec = offered.find((one) => one.algorithm === algorithm && one.size === size);
-  if (spec) return spec;
-  const detail =
-    algorithm === 'ML_DSA'
-      ? 'This engine does not offer ML_DSA; with keys of its own it needs Node 24 or newer.'
-      : `This engine does not offer ${algorithm} ${size}.`;
-  throw new AppError('unsupported_by_engine', { detail });
-}
+/** Of a key that is sound, but not what was said of it. */
+export const anotherKey = (): AppError =>
+  new AppError('invalid_key_material', { detail: 'the private key is another one than was announced' });

@@ -14,6 +14,8 @@ interface ImportWork {
   readonly described: KeyDescription;
   /** What a wrapped key is wrapped under. */
   readonly importToken?: string;
+  /** Base64 of the public half that was told beside a wrapped key. */
+  readonly publicHalf?: string;
   /** Which member of the services' input the material is. */
   readonly member: 'privateKey' | 'publicKey' | 'wrappedKey';
   /** Base64 of the material, sealed for the job. */
@@ -77,9 +79,16 @@ export class KeyImportJobs {
       ...(engineId !== undefined && { engineId }),
     };
     if ('wrappedKey' in input) {
-      const { importToken, wrappedKey } = input;
+      const { importToken, wrappedKey, publicKey } = input;
       await this.wrapped.check(ctx, input);
-      return { described, importToken, member: 'wrappedKey', material: SecretBytes.take(wrappedKey) };
+      const half = publicKey && { publicHalf: publicKey.toString('base64') };
+      return {
+        described,
+        importToken,
+        ...half,
+        member: 'wrappedKey',
+        material: SecretBytes.take(wrappedKey),
+      };
     }
     const privateKey = await this.creation.checkImport(ctx, input);
     if (privateKey) return { described, member: 'privateKey', material: privateKey };
@@ -87,7 +96,7 @@ export class KeyImportJobs {
   }
 
   async #run({ ctx, jobId, input, signal }: JobRun): Promise<{ key_id: string }> {
-    const { keyId, described, importToken, member, sealed } = input as ImportWork;
+    const { keyId, described, importToken, publicHalf, member, sealed } = input as ImportWork;
     const done = { key_id: keyId };
     if (await this.reading.findMade(ctx, keyId)) return done;
     signal.throwIfAborted();
@@ -97,7 +106,10 @@ export class KeyImportJobs {
       const bytes = material.expose('import a key by a job');
       if (importToken === undefined)
         await this.creation.import(ctx, { ...described, [member]: bytes }, keyId);
-      else await this.#importWrapped(ctx, { ...described, importToken, wrappedKey: bytes }, keyId);
+      else {
+        const half = publicHalf !== undefined && { publicKey: Buffer.from(publicHalf, 'base64') };
+        await this.#importWrapped(ctx, { ...described, importToken, wrappedKey: bytes, ...half }, keyId);
+      }
     } finally {
       material.wipe();
     }

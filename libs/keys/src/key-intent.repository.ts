@@ -91,6 +91,34 @@ export async function claimIntent(
   return claimed === 1;
 }
 
+/**
+ * Lets an intent outlive its attempt: what was made is discarded after so many seconds, by whoever comes then. Gives
+ * whether it was still this attempt's, whose it is no longer: a renewal that comes late must not shorten it.
+ */
+export async function keepIntent(
+  tx: Transaction,
+  { tenantId, keyId }: KeyIntent,
+  attemptId: string,
+  lifeS: number,
+): Promise<boolean> {
+  const kept = await tx.execute(
+    `UPDATE key_intent SET attempt_id = gen_random_uuid(), due_ts = now() + make_interval(secs => $4)
+      WHERE tenant_id = $1 AND key_id = $2 AND attempt_id = $3`,
+    [tenantId, keyId, attemptId, lifeS],
+  );
+  return kept === 1;
+}
+
+/** Makes an intent due, if there is one: what it was kept for is to be discarded. */
+export const dueIntent = (
+  tx: Transaction,
+  { tenantId, keyId }: Omit<KeyIntent, 'engineId'>,
+): Promise<number> =>
+  tx.execute(`UPDATE key_intent SET due_ts = '-infinity' WHERE tenant_id = $1 AND key_id = $2`, [
+    tenantId,
+    keyId,
+  ]);
+
 /** Ends an intent. Gives whether it was still this attempt's. */
 export async function endIntent(
   tx: Transaction,

@@ -13,6 +13,7 @@ import {
   claimIntent,
   endIntent,
   INTENT_LIFE_MS,
+  keepIntent,
   renewIntent,
   writeIntent,
   writeOrphanIntent,
@@ -27,6 +28,8 @@ interface Making<Made, T> {
   readonly make: () => Promise<Made>;
   /** Stores the key, in the transaction that confirms it. */
   readonly store: (tx: Transaction, made: Made) => Promise<T>;
+  /** What is made is no key that stays: its intent is kept, and it is discarded after so many seconds. */
+  readonly lifeS?: number;
 }
 
 /**
@@ -104,7 +107,7 @@ export class KeyMaking {
   async #runWithIntent<Made extends Partial<EngineKey>, T>(
     { tenantId }: TenantScope,
     engine: KeepingEngine,
-    { keyId, make, store }: Making<Made, T>,
+    { keyId, make, store, lifeS }: Making<Made, T>,
   ): Promise<T> {
     const engineId = engine.describe().id;
     const intent = { tenantId, keyId, engineId };
@@ -115,7 +118,11 @@ export class KeyMaking {
       if (written === 'taken over') await engine.discard(intent);
       const made = await make();
       return await this.database.transaction(intent, async (tx) => {
-        if (!(await endIntent(tx, intent, attemptId))) throw underWay();
+        const confirmed =
+          lifeS === undefined
+            ? await endIntent(tx, intent, attemptId)
+            : await keepIntent(tx, intent, attemptId, lifeS);
+        if (!confirmed) throw underWay();
         return store(tx, made);
       });
     } catch (error) {
@@ -146,7 +153,7 @@ export class KeyMaking {
     this.database.transaction(intent, (tx) => renewIntent(tx, intent, attemptId)).catch(() => undefined);
   }
 
-  /** The store may have been committed though nobody learnt of it: then the intent is gone, and the key stays. */
+  /** The store may have been committed though nobody learnt of it: then the intent is gone or kept, and the key stays. */
   async #abandon(engine: KeepingEngine, intent: KeyIntent, attemptId: string): Promise<void> {
     const claim = newRequestId();
     const claimed = await this.database.transaction(intent, (tx) =>

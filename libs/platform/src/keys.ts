@@ -3,6 +3,7 @@ import type { EngineRegistry } from '#engines';
 import {
   CsrService,
   EngineReconciliationService,
+  ImportTokenService,
   KeyAdoptionService,
   KeyCreationService,
   KeyDestructionService,
@@ -62,7 +63,7 @@ export function composeKeys(
   const creation = new KeyCreationService(database, registry, making, audit);
   const lifecycle = new KeyLifecycleService(database, directory, registry, making, audit);
   const destruction = new KeyDestructionService(database, directory, registry, audit);
-  const wrapped = new WrappedImportService(database, registry, creation, tenantKeys, audit);
+  const wrapped = new WrappedImportService(database, registry, creation, tenantKeys);
   const importJobs = new KeyImportJobs(database, jobs.store, tenantKeys, reading, creation, wrapped);
   const keyJobs = new KeyJobs(database, jobs.store, reading, creation, lifecycle, destruction);
   const reconciliation = composeReconciliation(inputs, { registry, jobs, making, audit });
@@ -81,6 +82,7 @@ export function composeKeys(
       creation,
       new KeyAdoptionService(database, registry, making, audit),
       wrapped,
+      new ImportTokenService(database, registry, making, tenantKeys, audit),
       reading,
       new KeyEditingService(database, directory, audit),
       lifecycle,

@@ -10,16 +10,17 @@ import {
 import type { FastifyReply } from 'fastify';
 import { EngineCatalogue, type EngineView } from '#engines';
 import type { JobView } from '#jobs';
-import type { RequestContext } from '#kernel';
+import { invalidMember, type RequestContext } from '#kernel';
 import {
   EngineAdministrationService,
   EngineReconciliationService,
+  ImportTokenService,
   KeyAdoptionService,
-  WrappedImportService,
   type EngineDetailView,
   type EngineTestView,
   type HeldKeyView,
   type ImportKeyView,
+  type KeyKind,
   type KeyView,
 } from '#keys';
 import { Ctx } from '../edge/context.decorator.js';
@@ -29,7 +30,7 @@ import { ApiProblems } from '../edge/problems.decorator.js';
 import { AdoptKeyDto, HeldKeyDto } from './dto/adopt-key.dto.js';
 import { ChangeEngineDto } from './dto/change-engine.dto.js';
 import { EngineDetailDto, EngineDto, EngineTestDto } from './dto/engine.dto.js';
-import { ImportTokenDto } from './dto/import-token.dto.js';
+import { ImportTokenDto, OpenImportDto } from './dto/import-token.dto.js';
 import { JobDto } from './dto/job.dto.js';
 import { KeyDto } from './dto/key.dto.js';
 import { ReconcileEngineDto } from './dto/reconcile-engine.dto.js';
@@ -44,7 +45,7 @@ export class EnginesController {
   constructor(
     private readonly catalogue: EngineCatalogue,
     private readonly administration: EngineAdministrationService,
-    private readonly wrappedImport: WrappedImportService,
+    private readonly importTokens: ImportTokenService,
     private readonly adoption: KeyAdoptionService,
     private readonly reconciliation: EngineReconciliationService,
     private readonly jobAnswers: JobAnswers,
@@ -185,10 +186,15 @@ export class EnginesController {
     operationId: 'openImport',
     summary: 'A one-time key to wrap a private key under, so that it crosses the wire in no other form',
   })
+  @ApiBody({ type: OpenImportDto, required: false })
   @ApiCreatedResponse({ type: ImportTokenDto })
-  @ApiProblems(404, 422)
-  openImport(@Ctx() ctx: RequestContext, @Param('engineId') id: string): Promise<ImportKeyView> {
-    return this.wrappedImport.open(ctx, id);
+  @ApiProblems(400, 404, 422)
+  openImport(
+    @Ctx() ctx: RequestContext,
+    @Param('engineId') id: string,
+    @Body() body: OpenImportDto,
+  ): Promise<ImportKeyView> {
+    return this.importTokens.open(ctx, id, kindOf(body));
   }
 
   @Post(':engineId/test')
@@ -203,4 +209,12 @@ export class EnginesController {
   test(@Ctx() ctx: RequestContext, @Param('engineId') id: string): Promise<EngineTestView> {
     return this.administration.test(ctx, id);
   }
+}
+
+/** As the service takes it: what is null was not given. */
+function kindOf({ algorithm, size }: OpenImportDto): KeyKind | undefined {
+  const [named, sized] = [algorithm ?? undefined, size ?? undefined];
+  if (named !== undefined) return { algorithm: named, size: sized };
+  if (sized !== undefined) throw invalidMember('algorithm', 'is needed with size');
+  return undefined;
 }

@@ -14,8 +14,8 @@ function decode(path: (typeof MATERIAL)[number], text: string): Buffer {
 /** The body of an import as the services take it. Throws `validation_failed`. */
 export function importInput(body: ImportKeyDto): ImportKeyInput | WrappedImportInput {
   const given = MATERIAL.filter((path) => (body[path] ?? undefined) !== undefined);
-  const [path] = given;
-  if (!path || given.length > 1) {
+  const [path] = given.includes('wrapped_key') ? (['wrapped_key'] as const) : given;
+  if (!path || given.some((other) => other !== path && (path !== 'wrapped_key' || other === 'private_key'))) {
     throw invalidMember('private_key', 'exactly one of private_key, public_key and wrapped_key is needed');
   }
   const bytes = decode(path, body[path]!);
@@ -32,7 +32,8 @@ export function importInput(body: ImportKeyDto): ImportKeyInput | WrappedImportI
   if (path === 'wrapped_key') {
     if ((passphrase ?? undefined) !== undefined)
       throw invalidMember('passphrase', 'does not go with wrapped_key');
-    return { ...described, wrappedKey: bytes, importToken: import_token! };
+    const half = given.includes('public_key') && { publicKey: decode('public_key', body.public_key!) };
+    return { ...described, wrappedKey: bytes, importToken: import_token!, ...half };
   }
   return {
     ...described,

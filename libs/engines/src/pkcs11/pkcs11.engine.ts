@@ -16,7 +16,16 @@ import type {
 import { CKF } from './cryptoki.js';
 import { engineKeyOf, heldKeyOf } from './held-keys.js';
 import { objectIdIn, objectIdOf, refOf } from './key-naming.js';
-import { KnownToken, NOBODY, asKey, bare, named, slow, unsupported, type SpecifiedKey } from './known-token.js';
+import {
+  KnownToken,
+  NOBODY,
+  asKey,
+  bare,
+  named,
+  slow,
+  unsupported,
+  type SpecifiedKey,
+} from './known-token.js';
 import { generationOf } from './token-abilities.js';
 import { callError, connectError } from './token-errors.js';
 import { TokenFailure } from './token-failure.js';

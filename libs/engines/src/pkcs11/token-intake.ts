@@ -14,7 +14,7 @@ import { asKey, bare, named, slow, unsupported, type KnownToken } from './known-
 import { generationOf, publicKeyOf } from './token-abilities.js';
 import { hasKind } from './token-failure.js';
 import { importPlanOf, publicPartsOf } from './token-import.js';
-import type { PairRecord } from './token-protocol.js';
+import type { PairRecord, PublicParts } from './token-protocol.js';
 import { ONE_TIME_PAIR } from './token-unwrapping.js';
 
 /** How keys that were made elsewhere come onto a token: what it took has signed, or is not there. */
@@ -56,19 +56,33 @@ export class TokenIntake {
 
   /** In clear where the token takes it so, else wrapped in this process, if the token opens that. */
   async #put(ref: EngineKeyRef, spec: KeySpec, pkcs8: SecretBytes, numbers: KeyNumbers): Promise<PairRecord> {
-    const { supervisor, unwrapping } = this.token;
+    const { supervisor } = this.token;
     const { secret, ...plan } = importPlanOf(spec, numbers);
     const { keyType } = generationOf(spec)!.plan;
     try {
       return await supervisor.call(slow(ref), 'import', { ...named(ref), ...plan, keyType }, secret);
     } catch (error) {
-      const call = hasKind(error, 'refused') ? await unwrapping.wrap(spec, pkcs8) : undefined;
-      if (!call) throw error;
-      const args = { ...named(ref), call, parts: plan.parts };
-      return await supervisor.call(slow(ref), 'unwrap', args).catch((again: unknown) => {
-        // It is no fault of the caller's, whose key is a sound one.
-        throw hasKind(again, 'unopened') ? error : again;
-      });
+      if (!hasKind(error, 'refused')) throw error;
+      const record = await this.#putWrapped(ref, spec, pkcs8, plan.parts);
+      if (!record) throw error;
+      return record;
+    }
+  }
+
+  /** Undefined where the token does not open it: that is no fault of the caller's, whose key is a sound one. */
+  async #putWrapped(
+    ref: EngineKeyRef,
+    spec: KeySpec,
+    pkcs8: SecretBytes,
+    parts: PublicParts,
+  ): Promise<PairRecord | undefined> {
+    const { supervisor, unwrapping } = this.token;
+    try {
+      const call = await unwrapping.wrap(spec, pkcs8);
+      return call && (await supervisor.call(slow(ref), 'unwrap', { ...named(ref), call, parts }));
+    } catch (error) {
+      if (hasKind(error, 'unopened')) return undefined;
+      throw error;
     }
   }
 

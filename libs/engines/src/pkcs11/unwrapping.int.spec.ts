@@ -6,6 +6,7 @@ import { SecretBytes } from '#kernel';
 import { SoftHsm } from '../../../../test/harness/softhsm.js';
 import { code, expectSound, message, rowsOf, stored } from '../conformance/soundness.js';
 import type { EngineKey, EngineKeyRef } from '../engine.js';
+import { objectIdOf } from './key-naming.js';
 import type { Pkcs11Engine } from './pkcs11.engine.js';
 
 const hsm = new SoftHsm().addToken('unwrapping');
@@ -140,18 +141,6 @@ describe('a wrapped key', () => {
   });
 });
 
-describe('a wrapping key', () => {
-  it('is on no list of keys, is not adopted, and is discarded by its name', async () => {
-    const held = [];
-    for await (const one of engine.inventory()) held.push(one);
-    expect(held).toEqual([]);
-    await engine.makeWrappingKey(ref('imp-3'));
-    expect(await engine.find(ref('imp-3'))).toBeUndefined();
-    await engine.discard(ref('imp-3'));
-    expect(hsm.objects()).toBe(PAIR);
-  });
-});
-
 describe('a token that takes no private key in clear', () => {
   it('is given it wrapped, where it opens that', async () => {
     const strict = open(resolve('test/harness/wrapped-only-token.mjs'));
@@ -171,5 +160,18 @@ describe('a token that takes no private key in clear', () => {
     await expect(refused).rejects.toThrow(code('unsupported_by_engine'));
     expect(hsm.objects()).toBe(PAIR);
     await strict.close();
+  });
+});
+
+describe('a wrapping key', () => {
+  it('is on no list of keys, is not adopted, and is discarded by its name', async () => {
+    const held = [];
+    for await (const one of engine.inventory()) held.push(one);
+    expect(held).toEqual([]);
+    expect(await engine.find(UNDER)).toBeUndefined();
+    const adopted = engine.adopt(ref('adopted'), objectIdOf(UNDER).toString('hex'));
+    await expect(adopted).rejects.toThrow(code('unsupported_by_engine'));
+    await engine.discard(UNDER);
+    expect(hsm.objects()).toBe(0);
   });
 });

@@ -2,7 +2,7 @@ import { ApiProperty } from '@nestjs/swagger';
 import { IsOptional, IsString, Matches, MaxLength, MinLength } from 'class-validator';
 import { KeyDescriptionDto } from './key-description.dto.js';
 
-/** Exactly one of `private_key`, `public_key` and `wrapped_key`. */
+/** Exactly one of `private_key`, `public_key` and `wrapped_key`; `public_key` may also go with `wrapped_key`. */
 export class ImportKeyDto extends KeyDescriptionDto {
   /** Base64 of a PEM or DER private key: PKCS#8, encrypted PKCS#8, PKCS#1 or SEC1. */
   @ApiProperty({ contentEncoding: 'base64' } as never)
@@ -12,7 +12,10 @@ export class ImportKeyDto extends KeyDescriptionDto {
   @MaxLength(64 * 1024)
   private_key?: string;
 
-  /** Base64 of a PEM or DER public key: makes a key that only verifies. */
+  /**
+   * Base64 of a PEM or DER public key: makes a key that only verifies. With `wrapped_key` it says which key that must be,
+   * and is needed where a key other than RSA is unwrapped in its engine.
+   */
   @ApiProperty({ contentEncoding: 'base64' } as never)
   @IsOptional()
   @IsString()

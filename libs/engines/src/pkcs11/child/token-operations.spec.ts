@@ -147,6 +147,13 @@ describe('TokenOperations', () => {
     await expect(operations.sign(CALL)).rejects.toThrow(failure('device'));
   });
 
+  it('does not say of a token that is gone that there is nothing to destroy', async () => {
+    library.C_FindObjects = () => [];
+    expect(await operations.destroy({ id: ID })).toBe(0);
+    well = false;
+    await expect(operations.destroy({ id: ID })).rejects.toThrow(failure('device'));
+  });
+
   it('asks the token how it is where an error says nothing, or a key is missing', async () => {
     library.failures['C_SignInit'] = [CKR.GENERAL_ERROR, CKR.GENERAL_ERROR];
     await expect(operations.sign(CALL)).rejects.toThrow(failure('failed'));

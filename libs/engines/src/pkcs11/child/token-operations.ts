@@ -160,7 +160,12 @@ export class TokenOperations {
   }
 
   destroy({ id }: TokenArguments<'destroy'>): Promise<number> {
-    return this.#withSession((session) => this.objects.destroy(session, id), 2);
+    return this.#withSession(async (session) => {
+      const destroyed = await this.objects.destroy(session, id);
+      // A token that is gone shows nothing either, and has it all the same.
+      if (destroyed > 0 || this.isWell()) return destroyed;
+      throw TokenFailure.of('device', 'the token is gone or logged out');
+    }, 2);
   }
 
   list(): Promise<readonly string[]> {
