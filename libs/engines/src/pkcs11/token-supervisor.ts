@@ -180,11 +180,11 @@ export class TokenSupervisor {
   async #start(anew: boolean): Promise<void> {
     try {
       if (!anew) await this.pin.check();
-      if (this.#ended) throw this.#ended;
+      this.#requireOpen();
       const process = this.#spawn();
       this.#opening = process;
       await this.#open(process, anew);
-      if (this.#ended) throw this.#ended;
+      this.#requireOpen();
       if (process.isGone) throw TokenFailure.of('lost', 'the child ended');
       this.#process = process;
       this.#readySince = performance.now();
@@ -198,6 +198,11 @@ export class TokenSupervisor {
       this.#opening = undefined;
     }
     this.#pump();
+  }
+
+  /** It may have been closed while something was waited for. */
+  #requireOpen(): void {
+    if (this.#ended) throw this.#ended;
   }
 
   #spawn(): TokenProcess {
