@@ -4,7 +4,7 @@ import { eventually, within } from '../harness/eventually.js';
 import { PROJECT, cleanEnvironment } from './project-folder.js';
 
 /** What is kept of what it printed. */
-const KEEP = 200_000;
+const KEEP = 1_000_000;
 
 /** The program as its user starts it: `npm start`, in the project's folder. */
 export class Program {
