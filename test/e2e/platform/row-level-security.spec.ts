@@ -91,7 +91,14 @@ describe('the application role', () => {
 
   it('meets no table without a tenant but those of the platform', () => {
     const rest = everyTable.filter((name) => !tables.some((table) => table.name === name)).sort();
-    expect(rest).toEqual(['audit_checkpoint', 'engine', 'platform_key', 'root_key', 'schema_migration']);
+    expect(rest).toEqual([
+      'audit_checkpoint',
+      'engine',
+      'engine_reconciliation',
+      'platform_key',
+      'root_key',
+      'schema_migration',
+    ]);
   });
 
   it('sees its tenant’s rows only, by a statement without a tenant predicate', async () => {
@@ -229,6 +236,8 @@ describe('the application role', () => {
       `DELETE FROM engine`,
       'SELECT * FROM doomed_keys(1)',
       `SELECT engine_keys('software', NULL)`,
+      `SELECT * FROM engine_tenants('software')`,
+      'SELECT report FROM engine_reconciliation',
       `UPDATE root_key SET check_value = ''`,
       `UPDATE platform_key SET public_key = ''`,
     ]) {
@@ -237,7 +246,7 @@ describe('the application role', () => {
     }
   });
 
-  it('runs five functions with their owner’s rights, whose search paths are fixed', async () => {
+  it('runs six functions with their owner’s rights, whose search paths are fixed', async () => {
     const { rows } = await client.query<{ name: string; config: string[] }>(`
       SELECT proname AS name, proconfig AS config FROM pg_proc
        WHERE prosecdef AND pronamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
@@ -246,6 +255,7 @@ describe('the application role', () => {
       'audit_append',
       'doomed_keys',
       'engine_keys',
+      'engine_tenants',
       'key_count_changes',
       'key_matches',
     ]);
