@@ -95,6 +95,7 @@ describe('the application role', () => {
     expect(rest).toEqual([
       'audit_checkpoint',
       'engine',
+      'engine_reconciliation',
       'pin_attempt',
       'platform_key',
       'root_key',
@@ -237,6 +238,8 @@ describe('the application role', () => {
       `DELETE FROM engine`,
       'SELECT * FROM doomed_keys(1)',
       `SELECT engine_keys('software', NULL)`,
+      `SELECT * FROM engine_tenants('software')`,
+      'SELECT report FROM engine_reconciliation',
       `UPDATE root_key SET check_value = ''`,
       `UPDATE platform_key SET public_key = ''`,
     ]) {
@@ -245,7 +248,7 @@ describe('the application role', () => {
     }
   });
 
-  it('runs five functions with their owner’s rights, whose search paths are fixed', async () => {
+  it('runs six functions with their owner’s rights, whose search paths are fixed', async () => {
     const { rows } = await client.query<{ name: string; config: string[] }>(`
       SELECT proname AS name, proconfig AS config FROM pg_proc
        WHERE prosecdef AND pronamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
@@ -254,6 +257,7 @@ describe('the application role', () => {
       'audit_append',
       'doomed_keys',
       'engine_keys',
+      'engine_tenants',
       'key_count_changes',
       'key_matches',
     ]);
