@@ -117,7 +117,9 @@ const STEPS = {
   // Too short to say how fast anything is: it must run, and show that nothing was left out.
   bench: async () => {
     const built = await node('scripts/build.mjs', 'bench');
-    const small = '--only sign,processes,token,list --seconds 0.2 --turns 1 --keys 3000 --tenants 3'.split(' ');
+    const small = '--only sign,processes,token,list --seconds 0.2 --turns 1 --keys 3000 --tenants 3'.split(
+      ' ',
+    );
     return single(built.ok ? await node('dist/bench/main.js', ...small, '--out', scratch) : built);
   },
   node24: () => vitest('node24', NODE24, '--project', 'unit', 'libs/engines'),
