@@ -17,7 +17,7 @@ import {
 } from '#engines';
 import { AppError, invalidMember, isTenantId, PLATFORM_CHAIN, type RequestContext } from '#kernel';
 import { findReport, removeReport } from './engine-reconciliation.repository.js';
-import type { EngineReconciliation } from './engine-reconciliation.service.js';
+import type { EngineReconciliation } from './engine-reconciliation.js';
 import { requireVersion } from './if-match.js';
 import { textFault } from './key-rules.js';
 

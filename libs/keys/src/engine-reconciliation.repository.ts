@@ -1,5 +1,5 @@
 import type { Transaction } from '#database';
-import type { EngineReconciliation } from './engine-reconciliation.service.js';
+import type { EngineReconciliation } from './engine-reconciliation.js';
 
 /** A stored key as it should be found in its device. */
 export interface StoredObject {

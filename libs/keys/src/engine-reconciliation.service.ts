@@ -4,6 +4,7 @@ import { keepsKeys, type EngineRegistry, type KeepingEngine } from '#engines';
 import type { JobKind, JobStore, JobView } from '#jobs';
 import { AppError, PLATFORM_CHAIN, type RequestContext } from '#kernel';
 import { DeviceComparison, type Comparison, type Finding } from './device-comparison.js';
+import type { EngineReconciliation, ReconciliationFinding } from './engine-reconciliation.js';
 import { claimDueEngine, storeReport } from './engine-reconciliation.repository.js';
 import type { KeyMaking } from './key-making.js';
 
@@ -12,24 +13,6 @@ const KIND = 'kms.engine.reconcile';
 const MOST_SHOWN = 100;
 /** Bytes of a report: a job's result may have 64 KiB. */
 const MOST_BYTES = 60_000;
-
-export interface ReconciliationFinding {
-  tenant_id: string;
-  key_id: string;
-  object_id: string;
-}
-
-/** What came of comparing a device with the rows of all tenants. */
-export interface EngineReconciliation {
-  engine_id: string;
-  finished_ts: string;
-  counts: { known: number; orphan: number; foreign: number; missing: number };
-  /** The first hundred. */
-  orphans: ReconciliationFinding[];
-  missing: ReconciliationFinding[];
-  /** Orphans that were destroyed, because that was asked for. */
-  destroyed_orphans: number;
-}
 
 interface ReconcileWork {
   readonly engineId: string;

@@ -5,7 +5,8 @@ export {
   type EngineDetailView,
   type EngineTestView,
 } from './engine-administration.service.js';
-export { EngineReconciliationService, type EngineReconciliation } from './engine-reconciliation.service.js';
+export type { EngineReconciliation } from './engine-reconciliation.js';
+export { EngineReconciliationService } from './engine-reconciliation.service.js';
 export { ImportTokenService, type ImportKeyView, type KeyKind } from './import-token.service.js';
 export { KeyAdoptionService, type HeldKeyView } from './key-adoption.service.js';
 export { KeyCreationService, type CreateKeyInput, type ImportKeyInput } from './key-creation.service.js';

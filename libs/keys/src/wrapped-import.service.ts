@@ -90,7 +90,8 @@ export class WrappedImportService {
         ? await this.#openHere(ctx, token, arrival)
         : await this.#openInEngine(ctx, token, arrival);
     } catch (error) {
-      const wasCallersFault = error instanceof AppError && error.row.status < 500;
+      const wasCallersFault =
+        error instanceof AppError && error.row.status < 500 && error.code !== 'rate_limited';
       await this.database.transaction(ctx, async (tx) => {
         const isGone = await giveTokenBack(tx, tenantId, tokenId, wasCallersFault);
         if (isGone) await dueIntent(tx, { tenantId, keyId: tokenId });
