@@ -147,11 +147,15 @@ describe('TokenOperations', () => {
     await expect(operations.sign(CALL)).rejects.toThrow(failure('device'));
   });
 
-  it('does not say of a token that is gone that there is nothing to destroy', async () => {
+  it('does not say of a token that is gone that there is nothing in it', async () => {
     library.C_FindObjects = () => [];
     expect(await operations.destroy({ id: ID })).toBe(0);
+    expect(await operations.find({ id: ID })).toEqual({ privateKeys: 0 });
+    expect(await operations.list()).toEqual([]);
     well = false;
     await expect(operations.destroy({ id: ID })).rejects.toThrow(failure('device'));
+    await expect(operations.find({ id: ID })).rejects.toThrow(failure('device'));
+    await expect(operations.list()).rejects.toThrow(failure('device'));
   });
 
   it('asks the token how it is where an error says nothing, or a key is missing', async () => {

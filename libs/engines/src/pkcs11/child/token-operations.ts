@@ -156,21 +156,25 @@ export class TokenOperations {
   }
 
   find({ id }: TokenArguments<'find'>): Promise<TokenResult<'find'>> {
-    return this.#withSession((session) => this.objects.pair(session, id), 2);
+    return this.#withSession(async (session) => {
+      const found = await this.objects.pair(session, id);
+      if (found.privateKeys === 0) this.#requireWell();
+      return found;
+    }, 2);
   }
 
   destroy({ id }: TokenArguments<'destroy'>): Promise<number> {
     return this.#withSession(async (session) => {
       const destroyed = await this.objects.destroy(session, id);
-      // A token that is gone shows nothing either, and has it all the same.
-      if (destroyed > 0 || this.isWell()) return destroyed;
-      throw TokenFailure.of('device', 'the token is gone or logged out');
+      if (destroyed === 0) this.#requireWell();
+      return destroyed;
     }, 2);
   }
 
   list(): Promise<readonly string[]> {
     return this.#withSession(async (session) => {
       const handles = await this.objects.listPrivateKeys(session);
+      this.#requireWell();
       return handles.map((handle) => handle.toString('base64'));
     }, 2);
   }
@@ -178,6 +182,7 @@ export class TokenOperations {
   read({ handles }: TokenArguments<'read'>): Promise<TokenResult<'read'>> {
     return this.#withSession(async (session) => {
       const keys = handles.map((handle) => this.objects.listed(session, decode(handle)));
+      if (keys.includes(undefined)) this.#requireWell();
       return keys.filter((key) => key !== undefined);
     }, 2);
   }
@@ -185,6 +190,11 @@ export class TokenOperations {
   forget({ id }: TokenArguments<'forget'>): true {
     this.objects.forget(id);
     return true;
+  }
+
+  /** A token that is gone shows nothing either, and has it all the same. */
+  #requireWell(): void {
+    if (!this.isWell()) throw TokenFailure.of('device', 'the token is gone or logged out');
   }
 
   /** Makes a pair where there is none, and undoes what the token did by halves or does not guard. */
