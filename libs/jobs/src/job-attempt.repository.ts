@@ -45,7 +45,7 @@ const after = (placeholder: string): string => `now() + ${placeholder} * interva
 /**
  * Leases the job of the tenant that has waited longest, of those that are due: of any number of processes that try, one
  * gets it. A running job is due when its lease has run out, which counts as a failure. Undefined where none of `kinds` is
- * due, or the tenant is not served.
+ * due and nobody's at this moment, or the tenant is not served.
  */
 export async function claimJob(
   tx: Transaction,
@@ -122,11 +122,16 @@ export async function requeueJob(
   return changed > 0;
 }
 
-/** Whether the tenant has a job that could be run now. */
-export async function hasWaiting(tx: Transaction, tenantId: string): Promise<boolean> {
+/** Whether the tenant has a job of these kinds that could be run now. */
+export async function hasWaiting(
+  tx: Transaction,
+  tenantId: string,
+  kinds: readonly string[],
+): Promise<boolean> {
   const rows = await tx.query(
-    `SELECT 1 FROM job WHERE tenant_id = $1 AND state = 'queued' AND due_ts <= now() LIMIT 1`,
-    [tenantId],
+    `SELECT 1 FROM job
+      WHERE tenant_id = $1 AND state = 'queued' AND due_ts <= now() AND kind = ANY($2) AND ${SERVED} LIMIT 1`,
+    [tenantId, kinds],
   );
   return rows.length > 0;
 }

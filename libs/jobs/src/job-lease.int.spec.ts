@@ -144,6 +144,18 @@ describe('the lease of a job', () => {
     expect(await stage.row(id)).toMatchObject({ state: 'running', lease_owner: 'another' });
   });
 
+  it('is asked for again where somebody else has the row at this moment', async () => {
+    const id = await make();
+    const idle = runner(kindOf(() => Promise.resolve()));
+    await inAcme(async (tx) => {
+      await tx.query('SELECT 1 FROM job WHERE job_id = $1 FOR UPDATE', [id]);
+      expect(await idle.run('acme')).toBe(true);
+    });
+    expect(await idle.run('acme')).toBe(false);
+    expect(await stage.row(id)).toMatchObject({ state: 'succeeded' });
+    expect(await idle.run('acme')).toBe(false);
+  });
+
   it('is of the job that has waited longest, whichever was told of', async () => {
     const ids = [await make(), await make(), await make()];
     expect([await claim(), await claim(), await claim()].map((row) => row?.job_id)).toEqual(ids);

@@ -61,9 +61,13 @@ export class JobRunner {
     const { database, owner } = this.options;
     const sinceMs = performance.now();
     const lease = { owner, leaseMs: this.#times.leaseMs, kinds: [...this.#kinds.keys()] };
-    const claimed = await database.transaction({ tenantId }, (tx) => claimJob(tx, tenantId, lease));
+    const [claimed, isLocked] = await database.transaction({ tenantId }, async (tx) => {
+      const row = await claimJob(tx, tenantId, lease);
+      // A sweeper may have had it for an instant: then the tenant is to be told of again.
+      return [row, !row && (await hasWaiting(tx, tenantId, lease.kinds))] as const;
+    });
     const kind = claimed && this.#kinds.get(claimed.kind);
-    if (!kind) return false;
+    if (!kind) return isLocked;
     const running = new RunningJob(database, this.#times, tenantId, claimed, sinceMs);
     this.#running.add(running);
     try {
@@ -140,7 +144,7 @@ export class JobRunner {
     const { tenantId, jobId, attempt } = running.id;
     const [ending, waiting] = await database.transaction(running.ctx, async (tx) => [
       await write(tx, running.id),
-      await hasWaiting(tx, tenantId),
+      await hasWaiting(tx, tenantId, [...this.#kinds.keys()]),
     ]);
     metrics.jobAttempts.inc({ kind, outcome: ending });
     // A long job gives way every few seconds.

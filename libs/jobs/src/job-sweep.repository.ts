@@ -12,7 +12,7 @@ export interface JobCensus {
   readonly kind: string;
   readonly state: 'queued' | 'running';
   readonly count: number;
-  /** Age of the oldest, in seconds. */
+  /** How long the one that has waited longest could have been run, in seconds; of running ones, nothing. */
   readonly oldest_s: number;
 }
 
@@ -39,7 +39,7 @@ export async function takeDueJobs(tx: Transaction, most: number, againInMs: numb
 /** As the system role. */
 export const countJobs = (tx: Transaction): Promise<JobCensus[]> =>
   tx.query<JobCensus>(
-    `SELECT kind, state, count(*)::int AS count, extract(epoch FROM now() - min(created_ts))::float8 AS oldest_s
+    `SELECT kind, state, count(*)::int AS count, greatest(0, extract(epoch FROM now() - min(due_ts)))::float8 AS oldest_s
        FROM job WHERE state IN ('queued', 'running') GROUP BY kind, state`,
   );
 

@@ -5,7 +5,7 @@ interface JobNumbers {
   readonly kind: string;
   readonly state: string;
   readonly count: number;
-  /** Age of the oldest, in seconds. */
+  /** How long the one that has waited longest could have been run, in seconds. */
   readonly oldest_s: number;
 }
 
@@ -59,7 +59,7 @@ export class Metrics {
 
   readonly #oldestQueued = new Gauge({
     name: 'claviger_jobs_oldest_queued_seconds',
-    help: 'Age of the oldest queued job of the installation, 0 where none is; in processes that run jobs.',
+    help: 'How long the queued job that has waited longest could have been run, 0 where none is; in processes that run jobs.',
     registers: [this.#registry],
   });
 
