@@ -116,7 +116,7 @@ describe('Idempotency-Key', () => {
     });
   });
 
-  it('422 for another body, route, key or If-Match, and nothing is done', async () => {
+  it('422 for another body, route, key, If-Match or Prefer, and nothing is done', async () => {
     const old = await client.create();
     const rotate = keyPath(old.key_id, '/rotate');
     await post(KEYS, BODY);
@@ -126,6 +126,7 @@ describe('Idempotency-Key', () => {
       await post(KEYS, { ...BODY, size: 384 }),
       await post(`${KEYS}/import`, { name: 'once', public_key: 'AAAA' }),
       await post(rotate),
+      await post(KEYS, BODY, client, { prefer: 'respond-async' }),
     ]) {
       expect(refusal(answer as never)).toEqual([422, 'idempotency_key_reused']);
     }
@@ -278,7 +279,13 @@ describe('Idempotency-Key', () => {
       .flatMap((methods) => Object.values(methods))
       .filter(({ parameters = [] }) => parameters.some(({ name }) => name === 'Idempotency-Key'))
       .map(({ operationId }) => operationId);
-    expect(described.sort()).toEqual(['createKey', 'createKeys', 'importKey', 'rotateKey']);
+    expect(described.sort()).toEqual([
+      'createKey',
+      'createKeys',
+      'importKey',
+      'reconcileEngine',
+      'rotateKey',
+    ]);
   });
 
   describe('refuses', () => {

@@ -32,7 +32,8 @@ export class Idempotency {
   async answer<Body>(ctx: RequestContext, reply: FastifyReply, making: Making<Body>): Promise<Body> {
     const { idempotencyKey: key, method, url, headers, body } = reply.request;
     if (key === null) return making.make(making.newId());
-    const content = [method, url, headers['if-match'] ?? null, body ?? null];
+    // With another preference it is another kind of thing that is made.
+    const content = [method, url, headers['if-match'] ?? null, headers['prefer'] ?? null, body ?? null];
     const { answer, replayed } = await this.service.once<KeptAnswer<Body>>(
       ctx,
       { key, content },
