@@ -129,6 +129,9 @@ describe(`kill -9, ${KILLS} times, while keys are made in a token (seed ${SEED})
       );
       rows = await listRows();
       objects = listToken();
+      process.stderr.write(
+        `${jobs.length} jobs, ${rows.length} keys, ${traffic.good} signatures looked at\n`,
+      );
     },
     KILLS * 40_000 + 600_000,
   );
