@@ -88,6 +88,13 @@ export class Stage {
     return client;
   }
 
+  /** One more connection as the schema's owner. */
+  async connectAsOwner(): Promise<pg.Client> {
+    const client = new pg.Client(this.database.ownerUrl);
+    await client.connect();
+    return client;
+  }
+
   /** User and system time of the database's processes so far, in seconds. */
   databaseCpuSeconds(): number {
     return treeCpuSeconds(this.postmasterPid);
