@@ -104,13 +104,15 @@ export class EngineAdministrationService {
 
   /** Throws `not_found`. */
   async get(id: string): Promise<EngineDetailView> {
+    // It is known first: not every text can be asked for.
+    const engine = this.registry.find(id);
+    if (!engine) throw unknownEngine();
     const [record, report] = await this.database.system(
       'engine get',
       async (tx) => [await findEngine(tx, id), await findReport(tx, id)],
       { readOnly: true },
     );
-    const engine = this.registry.find(id);
-    if (!engine || (!record && !this.registry.isDeclared(id))) throw unknownEngine();
+    if (!record && !this.registry.isDeclared(id)) throw unknownEngine();
     const view = {
       ...(await this.catalogue.view(engine)),
       ...(report && { last_reconciliation: report }),
