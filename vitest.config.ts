@@ -34,6 +34,8 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'integration',
+          // Each file has a database of its own, and none replaces a module: importing the product once is enough.
+          isolate: false,
           include: ['libs/**/*.int.spec.ts', 'test/e2e/**/*.spec.ts'],
           globalSetup: ['test/harness/postgres.global.ts'],
         },

@@ -188,7 +188,9 @@ export class SecretsSession {
         await this.#must(400, 'POST', path, { body });
       await this.#must(400, 'POST', path, { raw: JSON.stringify(good).slice(0, -1) });
       const headers = { 'idempotency-key': `import-${engine}`, prefer: 'respond-async' };
-      for (let time = 0; time < 2; time += 1) await this.#must(201, 'POST', path, { body: good, headers });
+      const { job_id: id } = await this.#must(202, 'POST', path, { body: good, headers });
+      await this.#must(202, 'POST', path, { body: good, headers });
+      await this.#jobSucceeds(id);
       const again = { ...good, private_key: encode(plain), passphrase: undefined };
       await this.#must(409, 'POST', path, { body: again });
     }
@@ -269,10 +271,14 @@ export class SecretsSession {
 
   async #makeMany(body: object): Promise<string> {
     const { job_id: id } = await this.#must(202, 'POST', `${KEYS}/bulk`, { body });
-    await eventually('the worker has made them', async () => {
+    await this.#jobSucceeds(id);
+    return id;
+  }
+
+  async #jobSucceeds(id: string): Promise<void> {
+    await eventually(`the worker has done job ${id}`, async () => {
       return (await this.#must(200, 'GET', `${KMS}/jobs/${id}`)).state === 'succeeded';
     });
-    return id;
   }
 
   async #readEverything(): Promise<void> {
