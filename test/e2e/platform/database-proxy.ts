@@ -3,8 +3,8 @@ import type { Installation } from '../../harness/app.js';
 
 interface Trap {
   readonly text: string;
-  /** Seen first, where that matters. */
-  after?: string;
+  /** Seen first on the same connection, where that matters: others have commits of their own. */
+  readonly after: string | undefined;
   /** Whether the database still gets what contains `text`; its answer is lost in either case. */
   readonly forward: boolean;
   readonly sprung: () => void;
@@ -16,6 +16,8 @@ export class DatabaseProxy {
   #target: URL;
   #isCut = false;
   #trap: Trap | undefined;
+  /** Where `after` was seen. */
+  #trapped: Socket | undefined;
 
   private constructor(
     private readonly server: Server,
@@ -57,7 +59,8 @@ export class DatabaseProxy {
   /** Cuts when a process sends what contains `text`, and before it `after`; resolves when that has happened. */
   cutAt(text: string, options: { forward: boolean; after?: string }): Promise<void> {
     return new Promise((sprung) => {
-      this.#trap = { text, ...options, sprung };
+      this.#trapped = undefined;
+      this.#trap = { text, after: undefined, ...options, sprung };
     });
   }
 
@@ -87,8 +90,9 @@ export class DatabaseProxy {
 
   #forward(bytes: Buffer, database: Socket): void {
     const trap = this.#trap;
-    if (trap?.after !== undefined && bytes.includes(trap.after)) trap.after = undefined;
-    if (!trap || trap.after !== undefined || !bytes.includes(trap.text)) return void database.write(bytes);
+    if (trap?.after !== undefined && bytes.includes(trap.after)) this.#trapped = database;
+    const isHere = trap?.after === undefined || this.#trapped === database;
+    if (!trap || !isHere || !bytes.includes(trap.text)) return void database.write(bytes);
     this.#trap = undefined;
     const spring = (): void => {
       this.cut();
