@@ -9,7 +9,6 @@ const record = (tenantId: string, gateKeyId?: string): PendingRecord => ({
   gateKeyId,
   body: JSON.stringify({ n: (made += 1), key_id: gateKeyId ?? null }),
   answer: undefined,
-  due: 0,
   deadline: 0,
   settle: () => undefined,
   fail: () => undefined,

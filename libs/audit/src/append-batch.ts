@@ -9,9 +9,7 @@ export interface PendingRecord {
   readonly body: string;
   /** The answer that will tell of it. */
   readonly answer: Answer | undefined;
-  /** When it is committed at the latest, if it can be, whoever shares its commit; in `performance.now()`. */
-  readonly due: number;
-  /** When to give up, likewise. */
+  /** When to give up, in `performance.now()`. */
   readonly deadline: number;
   /** Told whether it was appended. */
   readonly settle: (appended: boolean) => void;

@@ -7,7 +7,7 @@ import { nextTurn, TenantHolds } from './tenant-holds.js';
 const BATCH = 256;
 const QUEUE = 20_000;
 /** How long a tenant whose answers are out may stay held for want of a batch: a revocation waits so much longer. */
-const RELEASE_MS = 5;
+const RELEASE_MS = 40;
 /** Between attempts for a tenant that is being revoked. */
 const RETRY_MS = 2;
 
@@ -23,7 +23,6 @@ export class GatedAppender {
   #session: DatabaseSession | undefined;
   #lane = 1;
   #running: Promise<void> | undefined;
-  #lingering: { readonly timer: NodeJS.Timeout; readonly until: number } | undefined;
   #releasing: NodeJS.Timeout | undefined;
 
   constructor(
@@ -35,7 +34,7 @@ export class GatedAppender {
   push(record: PendingRecord): void {
     if (this.#queue.length >= QUEUE) throw auditUnavailable(new Error('the queue of audit records is full'));
     this.#queue.push(record);
-    this.#wakeBy(record.due);
+    this.#wake();
   }
 
   /** Resolves when everything pushed so far is settled; ends the session. */
@@ -50,19 +49,6 @@ export class GatedAppender {
     this.#running ??= this.#drain();
   }
 
-  /** What may wait a little shares the commit of whatever comes meanwhile. */
-  #wakeBy(due: number): void {
-    const leftMs = due - performance.now();
-    if (leftMs < 1) return this.#wake();
-    if (this.#lingering && this.#lingering.until <= due) return;
-    clearTimeout(this.#lingering?.timer);
-    const wake = (): void => {
-      this.#lingering = undefined;
-      this.#wake();
-    };
-    this.#lingering = { timer: setTimeout(wake, leftMs), until: due };
-  }
-
   async #drain(): Promise<void> {
     // Whatever the requests that were read in this turn of the event loop push shares the first batch.
     await nextTurn();
@@ -75,17 +61,8 @@ export class GatedAppender {
   /** At the end of what ran: what became possible meanwhile woke nobody. */
   #goOn(): void {
     this.#running = undefined;
-    const due = this.#nextDue();
-    if (due !== Infinity) this.#wakeBy(due);
+    if (this.#queue.some(this.#isReady)) this.#wake();
     else if (this.#holds.hasReleased) this.#releaseSoon();
-  }
-
-  /** Infinity where nothing can be committed now. */
-  #nextDue(): number {
-    return this.#queue.reduce(
-      (due, record) => (this.#isReady(record) ? Math.min(due, record.due) : due),
-      Infinity,
-    );
   }
 
   /** The next batch takes what is to be released along, and saves a round trip; none coming, it is sent alone. */
@@ -103,9 +80,7 @@ export class GatedAppender {
     record.gateKeyId === undefined ||
     !(this.#holds.has(record.tenantId) || this.#revoked.has(record.tenantId));
 
-  /** All that can be committed, once something is due. */
   #nextBatch(): PendingRecord[] {
-    if (this.#nextDue() - performance.now() >= 1) return [];
     const batch: PendingRecord[] = [];
     const rest: PendingRecord[] = [];
     for (const record of this.#queue) {

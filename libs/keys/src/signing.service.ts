@@ -3,6 +3,7 @@ import { formatSignature, type KeySpec } from '#crypto';
 import type { EngineRegistry } from '#engines';
 import { AppError, invalidMember, type RequestContext } from '#kernel';
 import type { TenantDirectory, TenantKeys } from '#tenants';
+import { Coalescer } from './coalescer.js';
 import type { KeyDirectory, StoredKey } from './key-directory.js';
 import { textFault } from './key-rules.js';
 import type { KeyEntity } from './key.entity.js';
@@ -34,13 +35,17 @@ interface Made {
   readonly tookMs: number;
 }
 
-/** A record waits so much of the time its signature took for others to share its commit … */
-const LINGER_SHARE = 0.1;
-/** … and never longer: a revocation waits with it. */
-const LINGER_MS = 20;
+/** What took its time, on the pool or in a device, waits so much of that time for others to go on with … */
+const WAIT_SHARE = 0.1;
+/** … and never longer. */
+const WAIT_MS = 25;
+/** Timers know no less. */
+const LEAST_WAIT_MS = 1;
 
 /** Signs with keys of the tenant. No signature leaves whose audit record is not durable. */
 export class SigningService {
+  readonly #slow = new Coalescer();
+
   constructor(
     private readonly directory: KeyDirectory,
     private readonly engines: EngineRegistry,
@@ -67,10 +72,10 @@ export class SigningService {
     action: AuditAction = 'kms.key.sign',
   ): Promise<Buffer> {
     const made = await this.#make(stored, request);
+    const waitMs = Math.min(WAIT_MS, made.tookMs * WAIT_SHARE);
+    if (waitMs >= LEAST_WAIT_MS) await this.#slow.wait(waitMs);
     const { auditMac } = await this.tenantKeys.of(ctx.tenantId);
-    const lingerMs = Math.min(LINGER_MS, made.tookMs * LINGER_SHARE);
-    if (!(await this.#record(ctx, made, auditMac, action, lingerMs)))
-      throw await this.#whyRefused(ctx, stored.key);
+    if (!(await this.#record(ctx, made, auditMac, action))) throw await this.#whyRefused(ctx, stored.key);
     return formatSignature(made.signature, made.spec, request.format);
   }
 
@@ -134,7 +139,6 @@ export class SigningService {
     { key, request: { row, type, data }, signature }: Made,
     auditMac: (data: Buffer) => string,
     action: AuditAction,
-    lingerMs = 0,
   ): Promise<boolean> {
     const detail = {
       algorithm: row.name,
@@ -142,8 +146,12 @@ export class SigningService {
       message_mac: auditMac(data),
       signature_mac: auditMac(signature),
     };
-    const use = { action, outcome: 'success', detail } as const;
-    const recorded = await this.audit.appendGated(ctx, key.keyId, use, lingerMs);
+    const recorded = await this.audit.appendGated(ctx, {
+      action,
+      outcome: 'success',
+      keyId: key.keyId,
+      detail,
+    });
     if (recorded) this.lastUse.note(key.tenantId, key.keyId);
     return recorded;
   }
