@@ -4,11 +4,20 @@ import { nativeOpenSsl, POOLED_CALLS, type OpenSsl, type Pointer } from './nativ
 /** A control string of a key context, e.g. `['rsa_padding_mode', 'pss']`, as `openssl pkeyutl -pkeyopt` takes it. */
 export type ContextSetting = readonly [name: string, value: string];
 
-/** Where OpenSSL writes a signature; `length` goes in as the room there is and comes out as what was used. */
-interface SignatureSpace {
+type Operation = 'sign' | 'verify' | 'check';
+
+/** A key's context in OpenSSL, set up for one operation, and the room that a signature of the key needs. */
+interface KeyContext {
+  readonly pointer: Pointer;
+  readonly operation: Operation;
+  readonly settings: readonly ContextSetting[];
   readonly signature: Buffer;
+  /** Goes in as the room there is and comes out as what was used. */
   readonly length: BigUint64Array;
 }
+
+/** Nothing is said beyond what the key says itself. */
+export const NO_SETTINGS: readonly ContextSetting[] = Object.freeze([]);
 
 /** Callers choose the salt's length, so that there could be hundreds. */
 const PURPOSES = 8;
@@ -17,16 +26,20 @@ const POOL_CALLS = new ConcurrencyLimit(POOLED_CALLS, 4096);
 
 /**
  * A key inside OpenSSL (`EVP_PKEY`), for what `node:crypto` has no function for: signing and verifying a
- * digest without hashing it again, and checking a key pair. `dispose` frees it; work under way is not harmed,
- * for each context holds the key as well. Where a failure is not the caller's, methods throw `Error`.
+ * digest without hashing it again, and checking a key pair. Contexts are kept for each list of settings, which
+ * `digestSettings` makes once. `dispose` frees the key; work under way is not harmed, for each context holds the key as
+ * well. Where a failure is not the caller's, methods throw `Error`.
  */
 export class NativeKey {
   readonly #openSsl: OpenSsl;
   readonly #signatureLength: number;
   #key: Pointer;
-  #inlineSpace: SignatureSpace | undefined;
-  /** Contexts that are set up and not in use, by what they are set up for. */
-  readonly #idle = new Map<string, Pointer[]>();
+  /** Contexts that are set up and not in use. */
+  readonly #idle: Readonly<Record<Operation, Map<readonly ContextSetting[], KeyContext[]>>> = {
+    sign: new Map(),
+    verify: new Map(),
+    check: new Map(),
+  };
 
   private constructor(openSsl: OpenSsl, key: Pointer) {
     this.#openSsl = openSsl;
@@ -47,143 +60,126 @@ export class NativeKey {
   }
 
   /** Signs a digest on this thread: for what takes less than a trip to the pool. */
-  signInline(digest: Buffer, settings: readonly ContextSetting[] = []): Buffer {
-    const { EVP_PKEY_sign, EVP_PKEY_sign_init } = this.#openSsl;
-    const out = (this.#inlineSpace ??= this.#signatureSpace());
-    out.length[0] = BigInt(this.#signatureLength);
-    const purpose = purposeOf('sign', settings);
-    const context = this.#take(purpose, EVP_PKEY_sign_init, settings);
-    const done = EVP_PKEY_sign(context, out.signature, out.length, digest, digest.length);
-    this.#putBack(purpose, context);
-    return Buffer.from(this.#signed(done, out));
+  signInline(digest: Buffer, settings = NO_SETTINGS): Buffer {
+    const context = this.#take('sign', settings);
+    const { pointer, signature, length } = context;
+    const done = this.#openSsl.EVP_PKEY_sign(pointer, signature, length, digest, digest.length);
+    return this.#signed(done, context);
   }
 
   /** Verifies on this thread; an ECDSA `signature` is strict DER. */
-  verifyInline(digest: Buffer, signature: Buffer, settings: readonly ContextSetting[] = []): boolean {
-    const { EVP_PKEY_verify, EVP_PKEY_verify_init } = this.#openSsl;
-    const purpose = purposeOf('verify', settings);
-    const context = this.#take(purpose, EVP_PKEY_verify_init, settings);
-    const done = EVP_PKEY_verify(context, signature, signature.length, digest, digest.length);
-    this.#putBack(purpose, context);
+  verifyInline(digest: Buffer, signature: Buffer, settings = NO_SETTINGS): boolean {
+    const context = this.#take('verify', settings);
+    const { EVP_PKEY_verify } = this.#openSsl;
+    const done = EVP_PKEY_verify(context.pointer, signature, signature.length, digest, digest.length);
+    this.#putBack(context);
     return this.#accepted(done);
   }
 
   /** Signs a digest on the thread pool. */
   async sign(digest: Buffer, settings: readonly ContextSetting[]): Promise<Buffer> {
-    const { EVP_PKEY_sign, EVP_PKEY_sign_init } = this.#openSsl;
-    const out = this.#signatureSpace();
-    const done = await this.#onPool(
-      'sign',
-      EVP_PKEY_sign_init,
-      settings,
-      [out.signature, out.length, digest],
-      (context, report) =>
-        EVP_PKEY_sign.async(context, out.signature, out.length, digest, digest.length, report),
+    const context = this.#take('sign', settings);
+    const { pointer, signature, length } = context;
+    const done = await this.#onPool(context, (report) =>
+      this.#openSsl.EVP_PKEY_sign.async(pointer, signature, length, digest, digest.length, report),
     );
-    return this.#signed(done, out);
+    return this.#signed(done, context);
   }
 
   /** Verifies a digest's signature on the thread pool. */
   async verify(digest: Buffer, signature: Buffer, settings: readonly ContextSetting[]): Promise<boolean> {
-    const { EVP_PKEY_verify, EVP_PKEY_verify_init } = this.#openSsl;
-    const done = await this.#onPool(
-      'verify',
-      EVP_PKEY_verify_init,
-      settings,
-      [signature, digest],
-      (context, report) =>
-        EVP_PKEY_verify.async(context, signature, signature.length, digest, digest.length, report),
+    const context = this.#take('verify', settings);
+    const { EVP_PKEY_verify } = this.#openSsl;
+    const done = await this.#onPool(context, (report) =>
+      EVP_PKEY_verify.async(context.pointer, signature, signature.length, digest, digest.length, report),
     );
+    this.#putBack(context);
     return this.#accepted(done);
   }
 
   /** OpenSSL's own check of a key pair, on the thread pool: for RSA that the primes are prime and every component fits. */
   async check(): Promise<boolean> {
-    const { EVP_PKEY_check } = this.#openSsl;
-    const done = await this.#onPool(
-      'check',
-      () => 1,
-      [],
-      [],
-      (context, report) => EVP_PKEY_check.async(context, report),
+    const context = this.#take('check', NO_SETTINGS);
+    const done = await this.#onPool(context, (report) =>
+      this.#openSsl.EVP_PKEY_check.async(context.pointer, report),
     );
+    this.#putBack(context);
     return this.#accepted(done);
   }
 
   /** Frees the key. It must not be used afterwards. */
   dispose(): void {
-    for (const context of [...this.#idle.values()].flat()) this.#openSsl.EVP_PKEY_CTX_free(context);
-    this.#idle.clear();
+    for (const contexts of Object.values(this.#idle)) {
+      for (const { pointer } of [...contexts.values()].flat()) this.#openSsl.EVP_PKEY_CTX_free(pointer);
+      contexts.clear();
+    }
     this.#openSsl.EVP_PKEY_free(this.#key);
     this.#key = null;
   }
 
-  #context(init: (context: Pointer) => number, settings: readonly ContextSetting[]): Pointer {
+  #setUp(operation: Operation, settings: readonly ContextSetting[]): KeyContext {
     if (this.#key === null) throw new Error('the key was disposed of');
-    const context = this.#openSsl.EVP_PKEY_CTX_new(this.#key, null);
+    const openSsl = this.#openSsl;
+    const pointer = openSsl.EVP_PKEY_CTX_new(this.#key, null);
     const ready =
-      context !== null &&
-      init(context) === 1 &&
-      settings.every(([name, value]) => this.#openSsl.EVP_PKEY_CTX_ctrl_str(context, name, value) === 1);
-    if (ready) return context;
-    this.#openSsl.EVP_PKEY_CTX_free(context);
-    this.#openSsl.ERR_clear_error();
-    throw new Error('OpenSSL refused the key or its settings');
+      pointer !== null &&
+      (operation === 'check' || openSsl[`EVP_PKEY_${operation}_init`](pointer) === 1) &&
+      settings.every(([name, value]) => openSsl.EVP_PKEY_CTX_ctrl_str(pointer, name, value) === 1);
+    if (!ready) {
+      openSsl.EVP_PKEY_CTX_free(pointer);
+      openSsl.ERR_clear_error();
+      throw new Error('OpenSSL refused the key or its settings');
+    }
+    const signature = Buffer.alloc(operation === 'sign' ? this.#signatureLength : 0);
+    return { pointer, operation, settings, signature, length: BigUint64Array.of(0n) };
   }
 
-  /**
-   * Runs one call with a context that nobody else uses meanwhile, and keeps it for the next. `held` stays referenced
-   * until OpenSSL is done with it.
-   */
+  /** Makes one call on the pool. What it is given stays referenced until OpenSSL is done with it. */
   async #onPool(
-    operation: string,
-    init: (context: Pointer) => number,
-    settings: readonly ContextSetting[],
-    held: readonly object[],
-    call: (context: Pointer, report: (error: Error | null, result: number) => void) => void,
+    context: KeyContext,
+    call: (report: (error: Error | null, result: number) => void) => void,
   ): Promise<number> {
-    const purpose = purposeOf(operation, settings);
-    const context = this.#take(purpose, init, settings);
     try {
       return await POOL_CALLS.run(
         undefined,
         () =>
           new Promise<number>((resolve, reject) => {
-            const keep = [...held];
-            call(context, (error, result) => {
-              keep.length = 0;
+            let held: typeof call | undefined = call;
+            held((error, result) => {
+              held = undefined;
               if (error) reject(error);
               else resolve(result);
             });
           }),
       );
-    } finally {
-      this.#putBack(purpose, context);
+    } catch (error) {
+      this.#putBack(context);
+      throw error;
     }
   }
 
-  #take(purpose: string, init: (context: Pointer) => number, settings: readonly ContextSetting[]): Pointer {
-    return this.#idle.get(purpose)?.pop() ?? this.#context(init, settings);
+  /** A context that nobody else uses until it is put back. */
+  #take(operation: Operation, settings: readonly ContextSetting[]): KeyContext {
+    const context = this.#idle[operation].get(settings)?.pop() ?? this.#setUp(operation, settings);
+    context.length[0] = BigInt(context.signature.length);
+    return context;
   }
 
-  #putBack(purpose: string, context: Pointer): void {
-    if (this.#key === null) return this.#openSsl.EVP_PKEY_CTX_free(context);
-    const idle = this.#idle.get(purpose);
+  #putBack(context: KeyContext): void {
+    if (this.#key === null) return this.#openSsl.EVP_PKEY_CTX_free(context.pointer);
+    const contexts = this.#idle[context.operation];
+    const idle = contexts.get(context.settings);
     if (idle && idle.length < POOLED_CALLS) idle.push(context);
-    else if (!idle && this.#idle.size < PURPOSES) this.#idle.set(purpose, [context]);
-    else this.#openSsl.EVP_PKEY_CTX_free(context);
+    else if (!idle && contexts.size < PURPOSES) contexts.set(context.settings, [context]);
+    else this.#openSsl.EVP_PKEY_CTX_free(context.pointer);
   }
 
-  #signatureSpace(): SignatureSpace {
-    return {
-      signature: Buffer.alloc(this.#signatureLength),
-      length: BigUint64Array.of(BigInt(this.#signatureLength)),
-    };
-  }
-
-  #signed(done: number, { signature, length }: SignatureSpace): Buffer {
+  /** The signature that a call left in its context, which is put back. */
+  #signed(done: number, context: KeyContext): Buffer {
+    const signature = Buffer.from(context.signature.subarray(0, Number(context.length[0])));
+    this.#putBack(context);
     if (!this.#accepted(done)) throw new Error('OpenSSL refused to sign');
-    return signature.subarray(0, Number(length[0]));
+    return signature;
   }
 
   #accepted(done: number): boolean {
@@ -192,9 +188,6 @@ export class NativeKey {
     return done === 1;
   }
 }
-
-const purposeOf = (operation: string, settings: readonly ContextSetting[]): string =>
-  settings.length === 0 ? operation : `${operation} ${settings.join(' ')}`;
 
 function decode(openSsl: OpenSsl, decoder: OpenSsl['d2i_PUBKEY'], der: Buffer): Pointer {
   const key = decoder(null, [der], der.length);

@@ -1,5 +1,12 @@
-import { constants, hash, sign, type KeyObject, type SignKeyObjectInput } from 'node:crypto';
-import { digestLength, digestSettings, hasNativeOpenSsl, INLINE_BYTES, type KeySpec } from '#crypto';
+import { constants, sign, type KeyObject, type SignKeyObjectInput } from 'node:crypto';
+import {
+  digestLength,
+  digestOf,
+  digestSettings,
+  hasNativeOpenSsl,
+  INLINE_BYTES,
+  type KeySpec,
+} from '#crypto';
 import type { SignInput } from '../engine.js';
 import type { LoadedKey } from './loaded-key.js';
 
@@ -14,17 +21,17 @@ function nodeKey(key: KeyObject, input: SignInput): SignKeyObjectInput {
 }
 
 /**
- * Hashes and signs: at once where that is faster than a trip to the pool, else on the pool. What is signed at once
- * and has a hash goes the way of digests, which keeps OpenSSL's context: `crypto.sign` makes one each time, for 40 µs.
+ * Hashes and signs: at once where that is faster than a trip to the pool, else on the pool. What has a hash and is short
+ * goes the way of digests, which keeps OpenSSL's context: `crypto.sign` makes one each time, for 40 µs.
  */
 export function signMessage(loaded: LoadedKey, spec: KeySpec, input: SignInput): Buffer | Promise<Buffer> {
   const { row, data } = input;
-  const inline = spec.inline && data.length <= INLINE_BYTES;
-  if (inline && row.hash && hasNativeOpenSsl()) {
-    return signDigest(loaded, spec, { ...input, data: hash(row.hash, data, 'buffer') });
+  const short = data.length <= INLINE_BYTES;
+  if (short && row.hash && hasNativeOpenSsl()) {
+    return signDigest(loaded, spec, { ...input, data: digestOf(row.hash, data) });
   }
   const key = nodeKey(loaded.keyObject, input);
-  if (inline) return sign(row.hash ?? null, data, key);
+  if (short && spec.inline) return sign(row.hash ?? null, data, key);
   return new Promise((resolve, reject) => {
     sign(row.hash ?? null, data, key, (error, signature) => (error ? reject(error) : resolve(signature)));
   });
