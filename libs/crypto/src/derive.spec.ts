@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { SecretBytes } from '#kernel';
-import { constantTimeEqual, deriveKey, hmacSha256, sha256, sha256Hex } from './derive.js';
+import { constantTimeEqual, deriveKey, hmacSha256, hmacSha256Hex, sha256, sha256Hex } from './derive.js';
 
 const key = (hex: string): SecretBytes => SecretBytes.take(Buffer.from(hex, 'hex'));
 
@@ -10,8 +10,10 @@ it('hashes as FIPS 180-4 demands', () => {
 });
 
 it('authenticates as RFC 4231 test case 2 demands', () => {
-  const mac = hmacSha256(SecretBytes.take(Buffer.from('Jefe')), 'what do ya want for nothing?');
-  expect(mac.toString('hex')).toBe('5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843');
+  const input = [SecretBytes.take(Buffer.from('Jefe')), 'what do ya want for nothing?'] as const;
+  const expected = '5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843';
+  expect(hmacSha256(...input).toString('hex')).toBe(expected);
+  expect(hmacSha256Hex(...input)).toBe(expected);
 });
 
 it('derives as RFC 5869 test case 3 demands', () => {

@@ -15,6 +15,10 @@ export const digestOf = (name: HashName, message: Buffer): Buffer => hash(name, 
 export const hmacSha256 = (key: SecretBytes, data: Buffer | string): Buffer =>
   createHmac('sha256', key.expose('HMAC key')).update(data).digest();
 
+/** HMAC-SHA-256 in lower-case hex, without a buffer in between. */
+export const hmacSha256Hex = (key: SecretBytes, data: Buffer | string): string =>
+  createHmac('sha256', key.expose('HMAC key')).update(data).digest('hex');
+
 /** A 32-byte key for one purpose from a uniformly random key (HKDF-SHA-256, RFC 5869, no salt); `info` names the purpose. */
 export const deriveKey = (key: SecretBytes, info: string): SecretBytes =>
   SecretBytes.take(Buffer.from(hkdfSync('sha256', key.expose('HKDF input key'), Buffer.alloc(0), info, 32)));

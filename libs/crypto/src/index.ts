@@ -1,5 +1,13 @@
 export { decryptAead, encryptAead } from './aead.js';
-export { constantTimeEqual, deriveKey, digestOf, hmacSha256, sha256, sha256Hex } from './derive.js';
+export {
+  constantTimeEqual,
+  deriveKey,
+  digestOf,
+  hmacSha256,
+  hmacSha256Hex,
+  sha256,
+  sha256Hex,
+} from './derive.js';
 export {
   encodeEcdsaDer,
   encodeEcdsaRaw,

@@ -1,6 +1,6 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import { sha256 } from './derive.js';
+import { sha256Hex } from './derive.js';
 import { NativeKey } from './native-key.js';
 
 /** Decoding takes longer than verifying, so decoded public keys are kept; they are no secrets. */
@@ -32,7 +32,7 @@ export class VerificationKey {
 
   /** The decoded form of SubjectPublicKeyInfo, DER. */
   static of(spki: Buffer): VerificationKey {
-    const id = sha256(spki).toString('latin1');
+    const id = sha256Hex(spki);
     let key = this.#cache.get(id);
     if (!key) {
       key = new VerificationKey(Buffer.from(spki));

@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import { sha256 } from '#crypto';
+import { sha256Hex } from '#crypto';
 import { AppError, systemClock, type Clock, type Principal } from '#kernel';
 import { findBearerToken, MAX_TOKEN_LENGTH } from './bearer-token.js';
 import type { IssuerRegistry } from './issuer-registry.js';
@@ -10,7 +10,7 @@ const MAX_VERDICTS = 10_000;
 const VERDICT_LIFE_MS = 60_000;
 
 /** Tokens are held by their hash only, so that a dump of the process has no credential that outlived its request. */
-const keyOf = (token: string): string => sha256(token).toString('latin1');
+const keyOf = sha256Hex;
 
 /**
  * Establishes who is calling from a bearer token. A verified token is remembered for at most 60 s and never beyond

@@ -2,6 +2,7 @@ export type { Answer } from './answer.js';
 export { AppError, type AppErrorOptions, type FieldError } from './app-error.js';
 export { systemClock, type Clock } from './clock.js';
 export { ERROR_TABLE, type ErrorCode, type ErrorLevel, type ErrorRow } from './error-table.js';
+export { EXACT_TTL } from './exact-ttl.js';
 export { PLATFORM_CHAIN, isJobId, isTenantId, newJobId, newKeyId, newRequestId } from './ids.js';
 export { invalidMember } from './invalid-member.js';
 export { PERMISSIONS, PLATFORM_PERMISSIONS, isPermission, type Permission } from './permission.js';

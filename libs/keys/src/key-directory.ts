@@ -1,6 +1,6 @@
 import type { Database } from '#database';
 import type { StoredEngineKey } from '#engines';
-import type { RequestContext } from '#kernel';
+import { EXACT_TTL, type RequestContext } from '#kernel';
 import { LRUCache } from 'lru-cache';
 import { findStoredKey, unknownKey } from './key.repository.js';
 import { isVisible } from './key-visibility.js';
@@ -23,7 +23,11 @@ const CAPACITY = 10_000;
  * Narrowing is checked on each use, for it belongs to the token and not to the key.
  */
 export class KeyDirectory {
-  readonly #cache = new LRUCache<string, Promise<StoredKey | undefined>>({ max: CAPACITY, ttl: LIFE_MS });
+  readonly #cache = new LRUCache<string, Promise<StoredKey | undefined>>({
+    max: CAPACITY,
+    ttl: LIFE_MS,
+    ...EXACT_TTL,
+  });
   readonly #refsOf = new LRUCache<string, Set<string>>({ max: CAPACITY });
   #evictions = 0;
 

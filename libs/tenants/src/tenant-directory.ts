@@ -1,4 +1,5 @@
 import type { Database } from '#database';
+import { EXACT_TTL } from '#kernel';
 import { LRUCache } from 'lru-cache';
 import type { TenantState } from './tenant.entity.js';
 
@@ -8,7 +9,11 @@ const LIFE_MS = 1_000;
 
 /** Whether tenants may be served, at most a second old. */
 export class TenantDirectory {
-  readonly #states = new LRUCache<string, Promise<TenantState | 'unknown'>>({ max: CAPACITY, ttl: LIFE_MS });
+  readonly #states = new LRUCache<string, Promise<TenantState | 'unknown'>>({
+    max: CAPACITY,
+    ttl: LIFE_MS,
+    ...EXACT_TTL,
+  });
 
   constructor(private readonly database: Database) {}
 

@@ -1,6 +1,7 @@
 import {
   deriveKey,
   hmacSha256,
+  hmacSha256Hex,
   kekVersionOf,
   openUnder,
   sealUnder,
@@ -9,7 +10,7 @@ import {
   type Sealer,
 } from '#crypto';
 import type { Database } from '#database';
-import { AppError, type SecretBytes } from '#kernel';
+import { AppError, EXACT_TTL, type SecretBytes } from '#kernel';
 import { LRUCache } from 'lru-cache';
 import { kekBinding } from './kek-binding.js';
 import { TenantKekEntity } from './tenant-kek.entity.js';
@@ -35,7 +36,7 @@ const LIFE_MS = 10 * 60_000;
 
 /** Tenants' key-encryption keys, unwrapped on demand and held in a bounded cache. */
 export class TenantKeys implements Sealer {
-  readonly #cache = new LRUCache<string, Promise<Keks>>({ max: CAPACITY, ttl: LIFE_MS });
+  readonly #cache = new LRUCache<string, Promise<Keks>>({ max: CAPACITY, ttl: LIFE_MS, ...EXACT_TTL });
 
   constructor(
     private readonly database: Database,
@@ -88,7 +89,7 @@ export class TenantKeys implements Sealer {
       byVersion,
       derived: {
         bookmark: deriveKey(base, 'claviger bookmark v1'),
-        auditMac: (data) => hmacSha256(mac, data).toString('hex'),
+        auditMac: (data) => hmacSha256Hex(mac, data),
         idempotencyMac: (text) => hmacSha256(idempotency, text),
       },
     };

@@ -1,3 +1,4 @@
+import { EXACT_TTL } from '#kernel';
 import { LRUCache } from 'lru-cache';
 import type { EngineKeyRef } from '../engine.js';
 import type { LoadedKey } from './loaded-key.js';
@@ -16,6 +17,7 @@ export class KeyCache {
     this.#keys = new LRUCache({
       max: options.max,
       ttl: options.ttlMs,
+      ...EXACT_TTL,
       // A key that nobody uses leaves memory as well, not only one that is asked for too late.
       ttlAutopurge: true,
       perf: { now: () => performance.now() },
