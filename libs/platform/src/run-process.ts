@@ -25,6 +25,8 @@ async function run(
   start: (given: ProcessStart) => Promise<void>,
   parts: readonly ConfigPart[] | undefined,
 ): Promise<void> {
+  // Slices of one pool would have the bytes of different tenants beside each other, and one slice in use keeps all of it.
+  Buffer.poolSize = 0;
   const config = parts ? loadConfigFor(parts) : loadConfig();
   const logger = createLogger({ level: config.logLevel });
   const closers: (() => Promise<void>)[] = [];
