@@ -28,7 +28,7 @@ const PARTS: readonly BenchPart[] = [
   LISTING,
 ];
 
-const USAGE = `npm run bench -- [--only <part>,…] [--folder <path>] [--out <folder>] [--seconds 1.2] [--turns 4] [--keys 1000000]
+const USAGE = `npm run bench -- [--only <part>,…] [--folder <path>] [--out <folder>] [--seconds 1] [--turns 4] [--keys 1000000]
 
 parts: ${PARTS.map(({ name }) => name).join(', ')}
 `;
@@ -39,7 +39,7 @@ function readArguments(): { parts: readonly BenchPart[]; scale: Scale; folder?: 
       only: { type: 'string' },
       folder: { type: 'string' },
       out: { type: 'string', default: 'bench/results' },
-      seconds: { type: 'string', default: '1.2' },
+      seconds: { type: 'string', default: '1' },
       turns: { type: 'string', default: '4' },
       keys: { type: 'string', default: '1000000' },
       tenants: { type: 'string', default: '1000' },
@@ -78,7 +78,9 @@ async function main(): Promise<void> {
     const bench: Bench = { stage, meter: new Meter(stage, scale.seconds), report, scale };
     for (const part of parts) {
       report.begin(part.title);
+      const since = performance.now();
       await part.run(bench);
+      process.stdout.write(`  ${((performance.now() - since) / 1_000).toFixed(0)} s\n`);
     }
     mkdirSync(out, { recursive: true });
     const file = `${out}/${report.startedAt.toISOString().slice(0, 10)}`;

@@ -1,5 +1,4 @@
 import type { KeptAnswer, LoadPlan } from './load/load-plan.js';
-import { runLoad } from './load/run-load.js';
 import type { ServerProcess } from './servers/server-process.js';
 import type { Stage } from './stage.js';
 
@@ -56,7 +55,7 @@ export class Meter {
     });
     let before = usage();
     let after = before;
-    const report = await runLoad(
+    const report = await this.stage.load.run(
       {
         ports: servers.map(({ port }) => port),
         requests: one.requests,

@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import pg from 'pg';
 import { EmbeddedPostgres } from '#database';
 import { ApiClient } from './api-client.js';
+import { LoadGenerator } from './load/load-generator.js';
 import { treeCpuSeconds } from './process-usage.js';
 import { ServerProcess } from './servers/server-process.js';
 
@@ -16,6 +17,7 @@ const SCOPE =
 
 /** A database of its own, and the servers that run on it. */
 export class Stage {
+  readonly load = new LoadGenerator();
   readonly #servers: ServerProcess[] = [];
   #started = 0;
   #closing: Promise<void> | undefined;
@@ -113,6 +115,7 @@ export class Stage {
 
   async #close(): Promise<void> {
     for (const server of this.#servers.splice(0)) await server.stop();
+    await this.load.stop();
     await this.owner.end();
     await this.database.stop();
     if (this.keepFolder) return;

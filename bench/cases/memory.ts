@@ -1,11 +1,10 @@
 import type { Bench, BenchPart } from '../bench-part.js';
-import { runLoad } from '../load/run-load.js';
 import { KINDS } from './kinds.js';
 import { loopLag } from './loop-lag.js';
 import { SigningKey } from './signing-key.js';
 
 const TENANT = 'bench-memory';
-const CONNECTIONS = 32;
+const CONNECTIONS = 64;
 const SAMPLE_MS = 500;
 
 /** Memory and the event loop under full load for long. */
@@ -16,7 +15,7 @@ async function run({ stage, report, scale }: Bench): Promise<void> {
   const lag = loopLag(api);
   const samples: number[] = [];
   let sampling: NodeJS.Timeout | undefined;
-  const result = await runLoad(
+  const result = await stage.load.run(
     {
       ports: [api.port],
       token: client.token,

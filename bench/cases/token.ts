@@ -4,7 +4,6 @@ import { fingerprintOf } from '#crypto';
 import { SecretBytes } from '#kernel';
 import type { ApiClient } from '../api-client.js';
 import type { Bench, BenchPart } from '../bench-part.js';
-import { runLoad } from '../load/run-load.js';
 import { median } from '../measure.js';
 import { API } from '../stage.js';
 import { PIN, SOFTHSM_MODULE, SoftTokens } from '../soft-token.js';
@@ -113,7 +112,7 @@ async function signBesideSlowKeys({ stage, report, scale }: Bench, tokens: SoftT
   const making = makeKeys(client, () => over);
   const lag = loopLag(api);
   const seconds = scale.seconds * WINDOWS;
-  const result = await runLoad(
+  const result = await stage.load.run(
     {
       ports: [api.port],
       token: client.token,

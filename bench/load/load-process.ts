@@ -95,12 +95,9 @@ class Load {
   }
 }
 
-process.once('message', (plan) => {
+process.on('message', (plan) => {
   new Load(plan as LoadPlan).run().then(
-    (report) => {
-      tell({ type: 'report', report });
-      process.disconnect();
-    },
+    (report) => tell({ type: 'report', report }),
     (error: unknown) => {
       process.stderr.write(`the load failed: ${String(error)}\n`);
       process.exit(1);

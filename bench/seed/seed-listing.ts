@@ -19,14 +19,49 @@ const INSERT_COUNTS = `
   SELECT tenant_id, engine_id, algorithm, count(*) FROM kms_key
    WHERE tenant_id LIKE 'bench-large-%' OR tenant_id LIKE 'bench-small-%' GROUP BY 1, 2, 3`;
 
-async function inTurn(client: pg.Client, statements: readonly string[]): Promise<void> {
-  for (const statement of statements) await client.query(statement);
+type Statement = readonly [text: string, parameters?: readonly unknown[]];
+
+/** The statements in their order, each by whichever client is free. */
+async function share(clients: readonly pg.Client[], statements: readonly Statement[]): Promise<void> {
+  const waiting = [...statements];
+  const work = async (client: pg.Client): Promise<void> => {
+    for (let next = waiting.shift(); next; next = waiting.shift()) {
+      const [text, parameters = []] = next;
+      await client.query(text, [...parameters]);
+    }
+  };
+  await Promise.all(clients.map(work));
+}
+
+interface Definition {
+  readonly name: string;
+  readonly text: string;
+}
+
+const textsOf = (definitions: readonly Definition[]): Statement[] => definitions.map(({ text }) => [text]);
+
+/** Drops what is built row by row otherwise, and answers what builds it again. */
+async function dropSlow(owner: pg.Client): Promise<{ indexes: Definition[]; constraints: Definition[] }> {
+  const { rows: indexes } = await owner.query<Definition>(
+    `SELECT indexname AS name, indexdef AS text FROM pg_indexes
+      WHERE tablename = 'kms_key' AND indexname <> 'kms_key_pkey'`,
+  );
+  const { rows: constraints } = await owner.query<Definition & { table: string }>(
+    `SELECT conname AS name, conrelid::regclass::text AS table,
+            format('ALTER TABLE %s ADD CONSTRAINT %I %s', conrelid::regclass, conname, pg_get_constraintdef(oid)) AS text
+       FROM pg_constraint
+      WHERE conrelid = 'key_term'::regclass AND contype = 'p' OR conrelid = 'key_alias'::regclass AND contype = 'f'`,
+  );
+  for (const { name } of indexes) await owner.query(`DROP INDEX ${name}`);
+  for (const { table, name } of constraints)
+    await owner.query(`ALTER TABLE ${table} DROP CONSTRAINT ${name}`);
+  return { indexes, constraints };
 }
 
 /**
  * Fills the key tables: one tenant with `scale.keys`, and `scale.tenants` small ones beside it. What is built row by
- * row otherwise is dropped and built at the end, by the definitions that the migrations gave it. Throws where what it
- * leaves is not what the product would have stored.
+ * row otherwise is dropped and built at the end, by the definitions that the migrations gave it, on two cores. Throws
+ * where what it leaves is not what the product would have stored.
  */
 export async function seedListing(stage: Stage, scale: Scale): Promise<void> {
   const { owner } = stage;
@@ -35,32 +70,33 @@ export async function seedListing(stage: Stage, scale: Scale): Promise<void> {
     [LARGE],
   );
   if (seeded[0]?.count) return;
-  await owner.query(IN_A_HURRY);
+  const beside = await stage.connectAsOwner();
+  for (const client of [owner, beside]) await client.query(IN_A_HURRY);
   // The owner stands under the policies as well, and none lets it write keys.
   for (const table of TABLES) await owner.query(`ALTER TABLE ${table} NO FORCE ROW LEVEL SECURITY`);
   await owner.query('ALTER TABLE kms_key DISABLE TRIGGER USER');
-  const { rows: indexes } = await owner.query<{ indexname: string; indexdef: string }>(
-    `SELECT indexname, indexdef FROM pg_indexes WHERE tablename = 'kms_key' AND indexname <> 'kms_key_pkey'`,
-  );
-  for (const { indexname } of indexes) await owner.query(`DROP INDEX ${indexname}`);
-  await owner.query('ALTER TABLE key_term DROP CONSTRAINT key_term_pkey');
-  await owner.query(INSERT_KEYS, [1, scale.keys, 'bench-large-']);
-  await owner.query(INSERT_KEYS, [scale.tenants, KEYS_OF_A_SMALL_TENANT, SMALL]);
-  // One core has the indexes to build, and the other what is read from the keys.
-  const beside = await stage.connectAsOwner();
-  await beside.query(IN_A_HURRY);
-  await Promise.all([
-    inTurn(
-      beside,
-      indexes.map(({ indexdef }) => indexdef),
-    ),
-    inTurn(owner, [
-      INSERT_TERMS,
-      'ALTER TABLE key_term ADD PRIMARY KEY (tenant_id, term, creation_ts, key_id)',
-      INSERT_ALIASES,
-      INSERT_COUNTS,
-    ]),
+  const { indexes, constraints } = await dropSlow(owner);
+  const both = [owner, beside];
+  const large = [1, scale.keys, 'bench-large-'];
+  const half = Math.floor(scale.keys / 2);
+  await share(both, [
+    [INSERT_KEYS, [...large, 1, half]],
+    [INSERT_KEYS, [...large, half + 1, scale.keys]],
+    [INSERT_KEYS, [scale.tenants, KEYS_OF_A_SMALL_TENANT, SMALL, 1, KEYS_OF_A_SMALL_TENANT]],
   ]);
+  // The longest first, so that both end together: the index of marks takes as long as much of the rest.
+  const isMarks = ({ name }: Definition): boolean => name === 'kms_key_marks';
+  const isTerms = ({ name }: Definition): boolean => name === 'key_term_pkey';
+  await share(both, [
+    ...textsOf(indexes.filter(isMarks)),
+    [INSERT_TERMS],
+    ...textsOf(constraints.filter(isTerms)),
+    [INSERT_ALIASES],
+    [INSERT_COUNTS],
+    ...textsOf(indexes.filter((index) => !isMarks(index))),
+  ]);
+  // A reference keeps indexes of the table it refers to from being built.
+  await share([owner], textsOf(constraints.filter((constraint) => !isTerms(constraint))));
   await beside.end();
   await owner.query('ALTER TABLE kms_key ENABLE TRIGGER USER');
   for (const table of TABLES) await owner.query(`ALTER TABLE ${table} FORCE ROW LEVEL SECURITY`);
