@@ -45,7 +45,6 @@ export default defineConfig({
         test: {
           name: 'program',
           include: ['test/program/**/*.spec.ts'],
-          fileParallelism: false,
           testTimeout: 180_000,
           hookTimeout: 180_000,
         },
