@@ -28,7 +28,7 @@ const PARTS: readonly BenchPart[] = [
   LISTING,
 ];
 
-const USAGE = `npm run bench -- [--only <part>,…] [--folder <path>] [--out <folder>] [--seconds 1] [--turns 4] [--keys 1000000]
+const USAGE = `npm run bench -- [--only <part>,…] [--folder <path>] [--out <folder>] [--seconds 0.9] [--turns 4] [--keys 1000000]
 
 parts: ${PARTS.map(({ name }) => name).join(', ')}
 `;
@@ -39,7 +39,7 @@ function readArguments(): { parts: readonly BenchPart[]; scale: Scale; folder?: 
       only: { type: 'string' },
       folder: { type: 'string' },
       out: { type: 'string', default: 'bench/results' },
-      seconds: { type: 'string', default: '1' },
+      seconds: { type: 'string', default: '0.9' },
       turns: { type: 'string', default: '4' },
       keys: { type: 'string', default: '1000000' },
       tenants: { type: 'string', default: '1000' },

@@ -92,8 +92,9 @@ export class Meter {
   }
 
   /**
-   * Measures cases that are to be compared in turns, so that what disturbs the machine disturbs them alike. Figures
-   * are medians over the turns. `beforeEach` runs before each turn, for what is compared with and is no load.
+   * Measures cases that are to be compared in turns, so that what disturbs the machine disturbs them alike, and back and
+   * forth, so that none is always the first after a rest of its server. Figures are medians over the turns.
+   * `beforeEach` runs before each turn, for what is compared with and is no load.
    */
   async compare<Cases extends { readonly [Name in keyof Cases]?: LoadCase }>(
     cases: Cases,
@@ -104,7 +105,8 @@ export class Meter {
     const outcomes = new Map<keyof Cases, Outcome[]>(entries.map(([name]) => [name, []]));
     for (let turn = 0; turn < turns; turn += 1) {
       await beforeEach();
-      for (const [name, one] of entries) outcomes.get(name)?.push(await this.measure(one));
+      const order = turn % 2 === 0 ? entries : entries.toReversed();
+      for (const [name, one] of order) outcomes.get(name)?.push(await this.measure(one));
     }
     const merged = entries.map(([name]) => [name, merge(outcomes.get(name)!)] as const);
     return Object.fromEntries(merged) as { [Name in keyof Cases]: Outcome };

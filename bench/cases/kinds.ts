@@ -24,7 +24,7 @@ export const KINDS: readonly Kind[] = [
     signature: 'ECDSA_SHA_256',
     hash: 'sha256',
     speed: 'ecdsap256',
-    turns: 1.5,
+    turns: 2,
   },
   {
     title: 'RSA-2048',

@@ -11,7 +11,7 @@ const LIMIT = 50;
 const FAR = 5_000;
 /** Filters are many: a short look at each. */
 const LOOK_S = 0.15;
-const SHOWN = 8;
+const SHOWN = 5;
 const FILTER_MS = 50;
 const STATS_MS = 5;
 /** The listing's own limit is a second for its statements together; the rest is HTTP and a first plan. */

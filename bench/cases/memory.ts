@@ -22,7 +22,7 @@ async function run({ stage, report, scale }: Bench): Promise<void> {
       requests: key.signRequests('raw'),
       connections: CONNECTIONS,
       // Until then caches fill and hot functions are compiled.
-      warmUpMs: scale.seconds * 12_000,
+      warmUpMs: scale.seconds * 10_000,
       until: { answers: scale.requests },
       keep: 0,
     },

@@ -30,7 +30,6 @@ async function run(bench: Bench): Promise<void> {
       keep: SAMPLE,
     });
     const recordedBefore = await countUses(stage, TENANT);
-    const alone = besideOpenSsl ? await openSslSpeed(kind.speed) : undefined;
     const allBusy = async (): Promise<number> => (await openSslSpeed(kind.speed, cpus().length)).signUs;
     const busy = besideOpenSsl ? [] : [await allBusy()];
     const outcomes = await meter.compare(
@@ -42,7 +41,6 @@ async function run(bench: Bench): Promise<void> {
       Math.ceil(kind.turns * bench.scale.turns),
       async () => void (besideOpenSsl && busy.push(await allBusy())),
     );
-    if (alone) bench.report.row(`${kind.title}: openssl speed, one core busy`, { cpuUs: alone.signUs });
     bench.report.row(`${kind.title}: openssl speed, all cores busy`, { cpuUs: median(busy) });
     tell(bench, kind, outcomes, busy);
     await prove(bench, key, outcomes, recordedBefore);
