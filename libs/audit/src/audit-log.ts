@@ -38,7 +38,7 @@ export class AuditLog {
     chain: string,
     input: AuditInput,
   ): Promise<void> {
-    await this.#push(chain, undefined, JSON.stringify(newAuditEvent(ctx, input)), undefined);
+    await this.#push(chain, JSON.stringify(newAuditEvent(ctx, input)));
   }
 
   /**
@@ -46,7 +46,7 @@ export class AuditLog {
    * tenant is not enabled in the transaction that would have recorded it. Throws `unavailable`.
    */
   appendGated(ctx: RequestContext, input: AuditInput & { readonly keyId: string }): Promise<boolean> {
-    return this.#push(ctx.tenantId, input.keyId, JSON.stringify(newAuditEvent(ctx, input)), ctx.answer);
+    return this.#push(ctx.tenantId, JSON.stringify(newAuditEvent(ctx, input)), input.keyId, ctx.answer);
   }
 
   /**
@@ -74,12 +74,7 @@ export class AuditLog {
   }
 
   /** Whether it was appended. */
-  #push(
-    tenantId: string,
-    gateKeyId: string | undefined,
-    body: string,
-    answer: Answer | undefined,
-  ): Promise<boolean> {
+  #push(tenantId: string, body: string, gateKeyId?: string, answer?: Answer): Promise<boolean> {
     return new Promise((settle, fail) => {
       const deadline = performance.now() + PATIENCE_MS;
       // Each member by its name: spread from another object, V8 makes a hidden class anew for each record.
