@@ -14,6 +14,7 @@ import { JobRemoval1763700046000 } from './1763700046000-job-removal.js';
 import { EngineReconciliation1763700047000 } from './1763700047000-engine-reconciliation.js';
 import { AdoptedObjects1763700050000 } from './1763700050000-adopted-objects.js';
 import { PinAttempts1763700051000 } from './1763700051000-pin-attempts.js';
+import { QuickMarks1763700052000 } from './1763700052000-quick-marks.js';
 
 /** Every migration, oldest first. A new one is added at the end; a merged one is never edited. */
 export const MIGRATIONS = [
@@ -33,4 +34,5 @@ export const MIGRATIONS = [
   EngineReconciliation1763700047000,
   AdoptedObjects1763700050000,
   PinAttempts1763700051000,
+  QuickMarks1763700052000,
 ] as const;

@@ -16,7 +16,12 @@ const undoNewest = async (): Promise<void> => {
   const statements: string[] = [];
   const runner = { query: async (text: string) => void statements.push(text) };
   await new NEWEST().down(runner as unknown as QueryRunner);
-  await cli.tamper(...statements, `DELETE FROM schema_migration WHERE name = '${NEWEST.name}'`);
+  // What is made again belongs to the owner, as before.
+  await cli.tamper(
+    'SET ROLE claviger_owner',
+    ...statements,
+    `DELETE FROM schema_migration WHERE name = '${NEWEST.name}'`,
+  );
 };
 
 const migration = () => ({ CLAVIGER_MIGRATION_DATABASE_URL: cli.database!.ownerUrl });
