@@ -176,7 +176,8 @@ export class NativeKey {
 
   /** The signature that a call left in its context, which is put back. */
   #signed(done: number, context: KeyContext): Buffer {
-    const signature = Buffer.from(context.signature.subarray(0, Number(context.length[0])));
+    const signature = Buffer.allocUnsafeSlow(Number(context.length[0]));
+    context.signature.copy(signature);
     this.#putBack(context);
     if (!this.#accepted(done)) throw new Error('OpenSSL refused to sign');
     return signature;

@@ -28,7 +28,7 @@ export function signMessage(loaded: LoadedKey, spec: KeySpec, input: SignInput):
   const { row, data } = input;
   const short = data.length <= INLINE_BYTES;
   if (short && row.hash && hasNativeOpenSsl()) {
-    return signDigest(loaded, spec, { ...input, data: digestOf(row.hash, data) });
+    return signHashed(loaded, spec, input, digestOf(row.hash, data));
   }
   const key = nodeKey(loaded.keyObject, input);
   if (short && spec.inline) return sign(row.hash ?? null, data, key);
@@ -41,9 +41,16 @@ export function signMessage(loaded: LoadedKey, spec: KeySpec, input: SignInput):
  * Signs a digest without hashing it again, which `node:crypto` has no function for. Throws `AppError`
  * `unsupported_by_engine` where OpenSSL cannot be called.
  */
-export function signDigest(loaded: LoadedKey, spec: KeySpec, input: SignInput): Buffer | Promise<Buffer> {
-  const { row, data } = input;
+export const signDigest = (loaded: LoadedKey, spec: KeySpec, input: SignInput): Buffer | Promise<Buffer> =>
+  signHashed(loaded, spec, input, input.data);
+
+function signHashed(
+  loaded: LoadedKey,
+  spec: KeySpec,
+  input: SignInput,
+  digest: Buffer,
+): Buffer | Promise<Buffer> {
   return loaded.withNative((native) =>
-    spec.inline ? native.signInline(data) : native.sign(data, digestSettings(row, saltOf(input))),
+    spec.inline ? native.signInline(digest) : native.sign(digest, digestSettings(input.row, saltOf(input))),
   );
 }
