@@ -53,6 +53,13 @@ const core = {
   'valid-typeof': 'error',
 };
 
+const PROCESS = ['process', 'node:process'].map((name) => ({ name, message: 'Use the global `process`.' }));
+const UNCHECKED_INPUT = {
+  name: '@nestjs/common',
+  importNames: ['Body', 'RawBody', 'Query'],
+  message: 'Take input by ValidBody, ValidQuery or SchemaBody of edge/validation.pipe: it is checked.',
+};
+
 const size = (lines) => ['error', { max: lines, skipBlankLines: false, skipComments: false }];
 
 export default tseslint.config(
@@ -63,12 +70,7 @@ export default tseslint.config(
       ...core,
       'max-lines': size(300),
       'no-restricted-properties': ['error', ENVIRONMENT, ...WEB_CRYPTO],
-      'no-restricted-imports': [
-        'error',
-        {
-          paths: ['process', 'node:process'].map((name) => ({ name, message: 'Use the global `process`.' })),
-        },
-      ],
+      'no-restricted-imports': ['error', { paths: [...PROCESS, UNCHECKED_INPUT] }],
       'no-restricted-syntax': [
         'error',
         {
@@ -115,6 +117,10 @@ export default tseslint.config(
     files: ['{apps,libs}/**/*.ts'],
     ignores: TESTS,
     rules: { 'max-lines-per-function': size(60) },
+  },
+  {
+    files: ['apps/api/src/edge/validation.pipe.ts'],
+    rules: { 'no-restricted-imports': ['error', { paths: PROCESS }] },
   },
   { files: ['libs/config/**'], rules: { 'no-restricted-properties': ['error', ...WEB_CRYPTO] } },
   { files: CRYPTO_HOMES, rules: { 'no-restricted-properties': ['error', ENVIRONMENT] } },

@@ -12,7 +12,6 @@ import { guardRoutes } from './edge/access-hook.js';
 import { createFastifyAdapter } from './edge/fastify-adapter.js';
 import { ProblemFilter } from './edge/problem.filter.js';
 import { Refusals } from './edge/refusals.js';
-import { createValidationPipe } from './edge/validation.pipe.js';
 import { buildOpenApi } from './openapi.js';
 
 /** The HTTP application, ready to listen. `surround` may put its module into another, which has routes of its own. */
@@ -31,7 +30,6 @@ export async function createHttpApp(
     bodyParser: false,
   });
   app.useGlobalFilters(new ProblemFilter(new Refusals(services.audit, services.tenants)));
-  app.useGlobalPipes(createValidationPipe());
   describeApi(app);
   await app.init();
   return app;

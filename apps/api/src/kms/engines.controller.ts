@@ -1,4 +1,4 @@
-import { Body, Controller, Delete, Get, Headers, HttpCode, Param, Patch, Post, Res } from '@nestjs/common';
+import { Controller, Delete, Get, Headers, HttpCode, Param, Patch, Post, Res } from '@nestjs/common';
 import {
   ApiAcceptedResponse,
   ApiBody,
@@ -27,6 +27,7 @@ import { Ctx } from '../edge/context.decorator.js';
 import { IfMatch } from '../edge/if-match.decorator.js';
 import { RequirePermission } from '../edge/permission.decorator.js';
 import { ApiProblems } from '../edge/problems.decorator.js';
+import { ValidBody } from '../edge/validation.pipe.js';
 import { AdoptKeyDto, HeldKeyDto } from './dto/adopt-key.dto.js';
 import { ChangeEngineDto } from './dto/change-engine.dto.js';
 import { EngineDetailDto, EngineDto, EngineTestDto } from './dto/engine.dto.js';
@@ -74,7 +75,7 @@ export class EnginesController {
   @ApiProblems(400, 409, 422)
   async register(
     @Ctx() ctx: RequestContext,
-    @Body() body: RegisterEngineDto,
+    @ValidBody() body: RegisterEngineDto,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<EngineDetailView> {
     return tagged(reply, await this.administration.register(ctx, body));
@@ -107,7 +108,7 @@ export class EnginesController {
   async change(
     @Ctx() ctx: RequestContext,
     @Param('engineId') id: string,
-    @Body() body: ChangeEngineDto,
+    @ValidBody() body: ChangeEngineDto,
     @Headers('if-match') ifMatch: string | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<EngineDetailView> {
@@ -151,7 +152,7 @@ export class EnginesController {
   async adopt(
     @Ctx() ctx: RequestContext,
     @Param('engineId') id: string,
-    @Body() { object_id: objectId, tenant_id: tenantId, name, tags, metadata }: AdoptKeyDto,
+    @ValidBody() { object_id: objectId, tenant_id: tenantId, name, tags, metadata }: AdoptKeyDto,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<KeyView> {
     const described = { name, tags: tags ?? undefined, metadata: metadata ?? undefined };
@@ -172,7 +173,7 @@ export class EnginesController {
   reconcile(
     @Ctx() ctx: RequestContext,
     @Param('engineId') id: string,
-    @Body() { destroy_orphans: destroyOrphans }: ReconcileEngineDto,
+    @ValidBody() { destroy_orphans: destroyOrphans }: ReconcileEngineDto,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<JobView> {
     return this.jobAnswers.once(ctx, reply, (jobId) =>
@@ -192,7 +193,7 @@ export class EnginesController {
   openImport(
     @Ctx() ctx: RequestContext,
     @Param('engineId') id: string,
-    @Body() body: OpenImportDto,
+    @ValidBody() body: OpenImportDto,
   ): Promise<ImportKeyView> {
     return this.importTokens.open(ctx, id, kindOf(body));
   }

@@ -1,14 +1,4 @@
-import {
-  Controller,
-  Get,
-  HttpCode,
-  Param,
-  Post,
-  Query,
-  Req,
-  Res,
-  type OnModuleDestroy,
-} from '@nestjs/common';
+import { Controller, Get, HttpCode, Param, Post, Req, Res, type OnModuleDestroy } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { JobService, JobWatch, type JobPage, type JobView } from '#jobs';
@@ -16,6 +6,7 @@ import type { RequestContext } from '#kernel';
 import { Ctx } from '../edge/context.decorator.js';
 import { RequirePermission } from '../edge/permission.decorator.js';
 import { ApiProblems } from '../edge/problems.decorator.js';
+import { ValidQuery } from '../edge/validation.pipe.js';
 import { JobPageDto } from './dto/job-page.dto.js';
 import { JobDto } from './dto/job.dto.js';
 import { ListJobsQueryDto } from './dto/list-jobs.query.dto.js';
@@ -38,7 +29,7 @@ export class JobsController implements OnModuleDestroy {
   @ApiOperation({ operationId: 'listJobs', summary: 'List jobs, filtered, sorted and by bookmark' })
   @ApiOkResponse({ type: JobPageDto })
   @ApiProblems(400)
-  list(@Ctx() ctx: RequestContext, @Query() query: ListJobsQueryDto): Promise<JobPage> {
+  list(@Ctx() ctx: RequestContext, @ValidQuery() query: ListJobsQueryDto): Promise<JobPage> {
     return this.jobs.list(ctx, query);
   }
 

@@ -1,4 +1,4 @@
-import { Body, Controller, Get, Headers, HttpCode, Param, Post, Res } from '@nestjs/common';
+import { Controller, Get, Headers, HttpCode, Param, Post, Res } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiProduces, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import type { RequestContext } from '#kernel';
@@ -6,6 +6,7 @@ import { CsrService, KeyReadingService, renderPublicKey } from '#keys';
 import { Ctx } from '../edge/context.decorator.js';
 import { RequirePermission } from '../edge/permission.decorator.js';
 import { ApiProblems } from '../edge/problems.decorator.js';
+import { ValidBody } from '../edge/validation.pipe.js';
 import { CsrDto } from './dto/csr.dto.js';
 
 @ApiTags('keys')
@@ -43,7 +44,7 @@ export class KeyDocumentsController {
   async csr(
     @Ctx() ctx: RequestContext,
     @Param('id') id: string,
-    @Body() body: CsrDto,
+    @ValidBody() body: CsrDto,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<string> {
     void reply.header('content-type', 'application/x-pem-file');

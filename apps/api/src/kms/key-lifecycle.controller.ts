@@ -1,4 +1,4 @@
-import { Controller, Delete, Headers, HttpCode, Param, Post, Query, Res } from '@nestjs/common';
+import { Controller, Delete, Headers, HttpCode, Param, Post, Res } from '@nestjs/common';
 import { ApiAcceptedResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import type { JobView } from '#jobs';
@@ -9,6 +9,7 @@ import { Ctx } from '../edge/context.decorator.js';
 import { IfMatch } from '../edge/if-match.decorator.js';
 import { RequirePermission } from '../edge/permission.decorator.js';
 import { ApiProblems } from '../edge/problems.decorator.js';
+import { ValidQuery } from '../edge/validation.pipe.js';
 import { DeleteKeyQueryDto, DestructionDto } from './dto/delete-key.dto.js';
 import { KeyDto } from './dto/key.dto.js';
 import { JobAnswers, prefersAsync } from './job-answers.js';
@@ -45,7 +46,7 @@ export class KeyLifecycleController {
   async delete(
     @Ctx() ctx: RequestContext,
     @Param('id') id: string,
-    @Query() { pending_window_days: pendingWindowDays }: DeleteKeyQueryDto,
+    @ValidQuery() { pending_window_days: pendingWindowDays }: DeleteKeyQueryDto,
     @Headers('if-match') ifMatch: string | undefined,
     @Headers('prefer') prefer: string | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,

@@ -1,4 +1,4 @@
-import { Body, Controller, Get, Headers, HttpCode, Param, Post, Put, Query, Res } from '@nestjs/common';
+import { Controller, Get, Headers, HttpCode, Param, Post, Put, Res } from '@nestjs/common';
 import {
   ApiAcceptedResponse,
   ApiBody,
@@ -25,6 +25,7 @@ import { Ctx } from '../edge/context.decorator.js';
 import { IfMatch } from '../edge/if-match.decorator.js';
 import { RequirePermission } from '../edge/permission.decorator.js';
 import { ApiProblems } from '../edge/problems.decorator.js';
+import { ValidBody, ValidQuery } from '../edge/validation.pipe.js';
 import { CreateKeyDto } from './dto/create-key.dto.js';
 import { CreateKeysDto } from './dto/create-keys.dto.js';
 import { ImportKeyDto } from './dto/import-key.dto.js';
@@ -63,7 +64,7 @@ export class KeysController {
   @ApiOperation({ operationId: 'listKeys', summary: 'List keys, filtered and by bookmark' })
   @ApiOkResponse({ type: KeyPageDto })
   @ApiProblems(400)
-  list(@Ctx() ctx: RequestContext, @Query() query: ListKeysQueryDto): Promise<KeyPage> {
+  list(@Ctx() ctx: RequestContext, @ValidQuery() query: ListKeysQueryDto): Promise<KeyPage> {
     return this.listing.list(ctx, query);
   }
 
@@ -75,7 +76,7 @@ export class KeysController {
   @ApiProblems(400, 409, 413, 422)
   create(
     @Ctx() ctx: RequestContext,
-    @Body() body: CreateKeyDto,
+    @ValidBody() body: CreateKeyDto,
     @Headers('prefer') prefer: string | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<KeyView | JobView> {
@@ -96,7 +97,7 @@ export class KeysController {
   @ApiProblems(400, 409, 413, 422)
   createMany(
     @Ctx() ctx: RequestContext,
-    @Body() body: CreateKeysDto,
+    @ValidBody() body: CreateKeysDto,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<JobView> {
     const input = { ...createInput(body), count: body.count };
@@ -115,7 +116,7 @@ export class KeysController {
   @ApiProblems(400, 409, 413, 422)
   import(
     @Ctx() ctx: RequestContext,
-    @Body() body: ImportKeyDto,
+    @ValidBody() body: ImportKeyDto,
     @Headers('prefer') prefer: string | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<KeyView | JobView> {
@@ -154,7 +155,7 @@ export class KeysController {
   async rename(
     @Ctx() ctx: RequestContext,
     @Param('id') id: string,
-    @Body() body: RenameKeyDto,
+    @ValidBody() body: RenameKeyDto,
     @Headers('if-match') ifMatch: string | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<KeyView> {
@@ -170,7 +171,7 @@ export class KeysController {
   async replaceTags(
     @Ctx() ctx: RequestContext,
     @Param('id') id: string,
-    @Body() body: ReplaceTagsDto,
+    @ValidBody() body: ReplaceTagsDto,
     @Headers('if-match') ifMatch: string | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<KeyView> {
@@ -188,7 +189,7 @@ export class KeysController {
   async patchAliases(
     @Ctx() ctx: RequestContext,
     @Param('id') id: string,
-    @Body() { patches }: PatchesDto,
+    @ValidBody() { patches }: PatchesDto,
     @Headers('prefer') prefer: string | undefined,
     @Headers('if-match') ifMatch: string | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
@@ -214,7 +215,7 @@ export class KeysController {
   async patchMetadata(
     @Ctx() ctx: RequestContext,
     @Param('id') id: string,
-    @Body() { patches }: PatchesDto,
+    @ValidBody() { patches }: PatchesDto,
     @Headers('prefer') prefer: string | undefined,
     @Headers('if-match') ifMatch: string | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,

@@ -1,4 +1,4 @@
-import { Body, Controller, HttpCode, Param, Post } from '@nestjs/common';
+import { Controller, HttpCode, Param, Post } from '@nestjs/common';
 import { RouteSchema } from '@nestjs/platform-fastify';
 import { ApiBody, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { RequestContext } from '#kernel';
@@ -7,6 +7,7 @@ import type { BatchAnswer, BatchItem, SignInput, VerifyAnswer, VerifyInput } fro
 import { Ctx } from '../edge/context.decorator.js';
 import { RequirePermission } from '../edge/permission.decorator.js';
 import { ApiProblems } from '../edge/problems.decorator.js';
+import { SchemaBody } from '../edge/validation.pipe.js';
 import {
   BATCH_ANSWER,
   BATCH_BODY,
@@ -35,7 +36,7 @@ export class SignaturesController {
   @ApiBody({ schema: BATCH_BODY })
   @ApiOkResponse({ schema: BATCH_ANSWER })
   @ApiProblems(400, 413)
-  signBatch(@Ctx() ctx: RequestContext, @Body() items: BatchItem[]): Promise<BatchAnswer[]> {
+  signBatch(@Ctx() ctx: RequestContext, @SchemaBody() items: BatchItem[]): Promise<BatchAnswer[]> {
     return this.signing.signBatch(ctx, items);
   }
 
@@ -50,7 +51,7 @@ export class SignaturesController {
   async sign(
     @Ctx() ctx: RequestContext,
     @Param('id') id: string,
-    @Body() input: SignInput,
+    @SchemaBody() input: SignInput,
   ): Promise<{ signature: string }> {
     return { signature: await this.signing.sign(ctx, id, input) };
   }
@@ -66,7 +67,7 @@ export class SignaturesController {
   verify(
     @Ctx() ctx: RequestContext,
     @Param('id') id: string,
-    @Body() input: VerifyInput,
+    @SchemaBody() input: VerifyInput,
   ): Promise<VerifyAnswer> {
     return this.verification.verify(ctx, id, input);
   }

@@ -1,10 +1,11 @@
-import { Controller, Get, Query } from '@nestjs/common';
+import { Controller, Get } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { RequestContext } from '#kernel';
 import { AuditQueryService, type AuditPage } from '#tenants';
 import { Ctx } from '../edge/context.decorator.js';
 import { RequirePermission } from '../edge/permission.decorator.js';
 import { ApiProblems } from '../edge/problems.decorator.js';
+import { ValidQuery } from '../edge/validation.pipe.js';
 import { AuditPageDto } from './dto/audit-page.dto.js';
 import { ListAuditQueryDto } from './dto/list-audit.query.dto.js';
 
@@ -18,7 +19,7 @@ export class AuditController {
   @ApiOperation({ operationId: 'listAudit', summary: "The tenant's own audit log, filtered and by bookmark" })
   @ApiOkResponse({ type: AuditPageDto })
   @ApiProblems(400)
-  list(@Ctx() ctx: RequestContext, @Query() query: ListAuditQueryDto): Promise<AuditPage> {
+  list(@Ctx() ctx: RequestContext, @ValidQuery() query: ListAuditQueryDto): Promise<AuditPage> {
     return this.audit.list(ctx, query);
   }
 }

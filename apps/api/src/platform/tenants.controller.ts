@@ -1,10 +1,11 @@
-import { Body, Controller, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
+import { Controller, Get, HttpCode, Param, Patch, Post } from '@nestjs/common';
 import { ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { RequestContext } from '#kernel';
 import { TenantDirectory, TenantService, type TenantView } from '#tenants';
 import { Ctx } from '../edge/context.decorator.js';
 import { RequirePermission } from '../edge/permission.decorator.js';
 import { ApiProblems } from '../edge/problems.decorator.js';
+import { ValidBody, ValidQuery } from '../edge/validation.pipe.js';
 import { ChangeTenantDto } from './dto/change-tenant.dto.js';
 import { CreateTenantDto } from './dto/create-tenant.dto.js';
 import { ListTenantsQueryDto } from './dto/list-tenants.query.dto.js';
@@ -24,7 +25,7 @@ export class TenantsController {
   @ApiOperation({ operationId: 'listTenants', summary: 'List tenants in the order of their ids' })
   @ApiOkResponse({ type: TenantPageDto })
   @ApiProblems(400)
-  async list(@Query() query: ListTenantsQueryDto): Promise<TenantPageDto> {
+  async list(@ValidQuery() query: ListTenantsQueryDto): Promise<TenantPageDto> {
     const list = await this.tenants.list(query.limit ?? 25, query.after);
     return { list };
   }
@@ -34,7 +35,7 @@ export class TenantsController {
   @ApiOperation({ operationId: 'createTenant', summary: 'Create a tenant' })
   @ApiCreatedResponse({ type: TenantDto })
   @ApiProblems(400, 409)
-  async create(@Ctx() ctx: RequestContext, @Body() body: CreateTenantDto): Promise<TenantView> {
+  async create(@Ctx() ctx: RequestContext, @ValidBody() body: CreateTenantDto): Promise<TenantView> {
     const tenant = await this.tenants.create(ctx, body.tenant_id);
     this.directory.evict(tenant.tenant_id);
     return tenant;
@@ -57,7 +58,7 @@ export class TenantsController {
   change(
     @Ctx() ctx: RequestContext,
     @Param('tenantId') tenantId: string,
-    @Body() { min_deletion_days: minDeletionDays }: ChangeTenantDto,
+    @ValidBody() { min_deletion_days: minDeletionDays }: ChangeTenantDto,
   ): Promise<TenantView> {
     return this.tenants.change(ctx, tenantId, { minDeletionDays });
   }
