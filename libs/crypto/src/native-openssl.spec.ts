@@ -1,5 +1,6 @@
-import { createHash, generateKeyPairSync, sign } from 'node:crypto';
+import { createHash, createHmac, generateKeyPairSync, sign } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { SecretBytes } from '#kernel';
 import { NativeKey } from './native-key.js';
 import { findSignatureRow } from './signature-table.js';
 import { findKeySpec } from './key-specs.js';
@@ -87,6 +88,13 @@ describe.each([
         detail: expect.stringContaining('OpenSSL'),
       });
     }
+  });
+
+  it('hashing and authenticating go another way', async () => {
+    const { digestOf, hmacSha256Hex } = await import('./derive.js');
+    expect(digestOf('sha256', data)).toEqual(digest);
+    const mac = createHmac('sha256', digest).update(data).digest('hex');
+    expect(hmacSha256Hex(SecretBytes.take(Buffer.from(digest)), data)).toBe(mac);
   });
 });
 

@@ -31,6 +31,12 @@ export interface OpenSsl {
   readonly EVP_PKEY_verify_init: NativeFunction<[Context], number>;
   readonly EVP_PKEY_verify: NativeFunction<[Context, Buffer, number, Buffer, number], number>;
   readonly EVP_PKEY_check: NativeFunction<[Context], number>;
+  readonly EVP_MD_fetch: NativeFunction<[null, string, null], Pointer>;
+  readonly EVP_Digest: NativeFunction<[Buffer, number, Buffer, null, Pointer, null], number>;
+  readonly HMAC_CTX_new: NativeFunction<[], Context>;
+  readonly HMAC_Init_ex: NativeFunction<[Context, Buffer, number, Pointer, null], number>;
+  readonly HMAC_Update: NativeFunction<[Context, Buffer, number], number>;
+  readonly HMAC_Final: NativeFunction<[Context, Buffer, null], number>;
   readonly ERR_clear_error: NativeFunction<[], void>;
 }
 
@@ -47,6 +53,12 @@ const SIGNATURES = {
   EVP_PKEY_verify_init: ['int', ['void *']],
   EVP_PKEY_verify: ['int', ['void *', 'void *', 'size_t', 'void *', 'size_t']],
   EVP_PKEY_check: ['int', ['void *']],
+  EVP_MD_fetch: ['void *', ['void *', 'str', 'str']],
+  EVP_Digest: ['int', ['void *', 'size_t', 'void *', 'void *', 'void *', 'void *']],
+  HMAC_CTX_new: ['void *', []],
+  HMAC_Init_ex: ['int', ['void *', 'void *', 'int', 'void *', 'void *']],
+  HMAC_Update: ['int', ['void *', 'void *', 'size_t']],
+  HMAC_Final: ['int', ['void *', 'void *', 'void *']],
   ERR_clear_error: ['void', []],
 } satisfies Record<keyof OpenSsl, [string, string[]]>;
 
