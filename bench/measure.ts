@@ -16,7 +16,7 @@ export interface Figures {
   readonly residentMiB: number;
 }
 
-export interface LoadCase extends Pick<LoadPlan, 'requests' | 'connections' | 'token'> {
+export interface LoadCase extends Pick<LoadPlan, 'requests' | 'connections' | 'token' | 'pace'> {
   readonly servers: readonly ServerProcess[];
   /** Length of the measured window; the run's own unless said. */
   readonly seconds?: number;
@@ -61,6 +61,7 @@ export class Meter {
         requests: one.requests,
         connections: one.connections,
         ...(one.token !== undefined && { token: one.token }),
+        ...(one.pace && { pace: one.pace }),
         warmUpMs: seconds * 1_000 * WARM_UP_SHARE,
         until: { ms: seconds * 1_000 },
         keep: one.keep ?? 0,
@@ -113,9 +114,10 @@ export class Meter {
   }
 }
 
-function merge(outcomes: readonly Outcome[]): Outcome {
-  const typical = (pick: (figures: Figures) => number): number =>
-    median(outcomes.map(({ figures }) => pick(figures)));
+/** Several measurements of one case as one: medians, over all their turns. */
+export function merge(outcomes: readonly Outcome[]): Outcome {
+  const turns = outcomes.flatMap((outcome) => outcome.turns);
+  const typical = (pick: (figures: Figures) => number): number => median(turns.map(pick));
   return {
     figures: {
       requests: outcomes.reduce((sum, { figures }) => sum + figures.requests, 0),
@@ -126,7 +128,7 @@ function merge(outcomes: readonly Outcome[]): Outcome {
       databaseCpuUs: typical((figures) => figures.databaseCpuUs),
       residentMiB: typical((figures) => figures.residentMiB),
     },
-    turns: outcomes.flatMap(({ turns }) => turns),
+    turns,
     kept: outcomes.flatMap(({ kept }) => kept),
     answered: outcomes.reduce((sum, { answered }) => sum + answered, 0),
   };

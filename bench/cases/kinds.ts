@@ -10,6 +10,8 @@ export interface Kind {
   readonly speed: string;
   /** How often it is measured, in turns of the run: more where something must hold of it, and noise is large. */
   readonly turns: number;
+  /** In how many pairs of fresh processes; the turns are of each. */
+  readonly processes: number;
   /** What a signature may cost above the empty route, in signatures of `openssl`. */
   readonly aboveEmpty?: number;
 }
@@ -24,7 +26,8 @@ export const KINDS: readonly Kind[] = [
     signature: 'ECDSA_SHA_256',
     hash: 'sha256',
     speed: 'ecdsap256',
-    turns: 2,
+    turns: 0.75,
+    processes: 3,
   },
   {
     title: 'RSA-2048',
@@ -34,6 +37,7 @@ export const KINDS: readonly Kind[] = [
     hash: 'sha256',
     speed: 'rsa2048',
     turns: 1.25,
+    processes: 1,
     aboveEmpty: 1.3,
   },
   {
@@ -44,6 +48,7 @@ export const KINDS: readonly Kind[] = [
     hash: 'sha256',
     speed: 'rsa4096',
     turns: 1.25,
+    processes: 1,
     aboveEmpty: 1.1,
   },
   {
@@ -54,6 +59,14 @@ export const KINDS: readonly Kind[] = [
     hash: 'sha384',
     speed: 'ecdsap384',
     turns: 0.5,
+    processes: 1,
   },
-  { title: 'Ed25519', algorithm: 'Ed25519', signature: 'ED25519', speed: 'ed25519', turns: 0.5 },
+  {
+    title: 'Ed25519',
+    algorithm: 'Ed25519',
+    signature: 'ED25519',
+    speed: 'ed25519',
+    turns: 0.5,
+    processes: 1,
+  },
 ];

@@ -1,70 +1,155 @@
 import { cpus } from 'node:os';
+import { ApiClient } from '../api-client.js';
 import type { Bench, BenchPart } from '../bench-part.js';
 import { openSslSpeed } from '../openssl.js';
-import { median, relateTurns, type LoadCase, type Outcome } from '../measure.js';
-import { countUses } from './audit-census.js';
-import { KINDS, type Kind } from './kinds.js';
+import { median, merge, relateTurns, type Figures, type LoadCase, type Outcome } from '../measure.js';
+import type { ServerProcess } from '../servers/server-process.js';
+import { signaturesOf } from './audit-census.js';
+import { KINDS } from './kinds.js';
 import { SigningKey, type MessageType } from './signing-key.js';
 
 const TENANT = 'bench-signing';
 const CONNECTIONS = 64;
-const SAMPLE = 20;
-async function run(bench: Bench): Promise<void> {
-  const { stage, meter } = bench;
-  const api = await stage.start();
-  const empty = await stage.start('dist/bench/servers/empty-route.js');
-  const client = await stage.client(api, TENANT);
+const SAMPLE = 5;
+
+/** The API, and beside it the route that does nothing: freshly started, and warm. */
+interface Pair {
+  readonly api: ServerProcess;
+  readonly empty: ServerProcess;
+  readonly client: ApiClient;
+  readonly load: Pick<LoadCase, 'connections' | 'token'>;
+}
+
+async function startPair({ stage, meter }: Bench, token?: string): Promise<Pair> {
+  const [api, empty] = await Promise.all([stage.start(), stage.start('dist/bench/servers/empty-route.js')]);
+  const client = new ApiClient(api, TENANT, token ?? (await stage.token(TENANT)));
   const load = { connections: CONNECTIONS, token: client.token };
-  const warm = await SigningKey.create(client, KINDS[0]!);
+  const key = await SigningKey.create(client, KINDS[0]!);
   await meter.warmUp(
-    { ...load, servers: [empty], requests: warm.emptyRequests() },
-    { ...load, servers: [api], requests: warm.signRequests('raw') },
+    { ...load, servers: [empty], requests: key.emptyRequests() },
+    { ...load, servers: [api], requests: key.signRequests('raw') },
   );
-  for (const kind of KINDS) {
-    const key = await SigningKey.create(client, kind);
-    const besideOpenSsl = kind.aboveEmpty !== undefined;
-    const signing = (type: MessageType): LoadCase => ({
-      ...load,
-      servers: [api],
-      requests: key.signRequests(type),
-      keep: SAMPLE,
-    });
-    const recordedBefore = await countUses(stage, TENANT);
-    const allBusy = async (): Promise<number> => (await openSslSpeed(kind.speed, cpus().length)).signUs;
-    const busy = besideOpenSsl ? [] : [await allBusy()];
-    const outcomes = await meter.compare(
-      {
-        empty: { ...load, servers: [empty], requests: key.emptyRequests() },
-        raw: signing('raw'),
-        ...(kind.hash && { digest: signing('digest') }),
-      },
-      Math.ceil(kind.turns * bench.scale.turns),
-      async () => void (besideOpenSsl && busy.push(await allBusy())),
-    );
-    bench.report.row(`${kind.title}: openssl speed, all cores busy`, { cpuUs: median(busy) });
-    tell(bench, kind, outcomes, busy);
-    await prove(bench, key, outcomes, recordedBefore);
-  }
+  return { api, empty, client, load };
+}
+
+async function stopPair({ stage }: Bench, { api, empty }: Pair): Promise<void> {
   await stage.stop(empty);
   await stage.stop(api);
 }
 
+const allBusy = async (name: string): Promise<number> => (await openSslSpeed(name, cpus().length)).signUs;
+
+async function run(bench: Bench): Promise<void> {
+  let pair = await startPair(bench);
+  for (const kind of KINDS) {
+    const key = await SigningKey.create(pair.client, kind);
+    const measured = [await measure(bench, pair, key)];
+    while (measured.length < kind.processes) {
+      await stopPair(bench, pair);
+      pair = await startPair(bench, pair.client.token);
+      measured.push(await measure(bench, pair, key));
+    }
+    const whole = together(measured);
+    tell(
+      bench,
+      key,
+      whole,
+      kind.aboveEmpty === undefined ? undefined : await rareRoute(bench, pair, key, whole),
+    );
+    await prove(bench, key, whole);
+  }
+  await stopPair(bench, pair);
+}
+
 type Outcomes = Readonly<{ empty: Outcome; raw: Outcome; digest?: Outcome }>;
 
-/** `signUs`: of openssl, turn by turn where something must hold of it, else once. */
-function tell(
-  { report }: Bench,
-  { title, algorithm, aboveEmpty: limit }: Kind,
-  { empty, raw, digest }: Outcomes,
-  signUs: readonly number[],
-): void {
+interface Measured {
+  readonly outcomes: Outcomes;
+  /** What `openssl` needs for a signature: turn by turn where something must hold of it, else once. */
+  readonly signUs: readonly number[];
+}
+
+async function measure(bench: Bench, { api, empty, load }: Pair, key: SigningKey): Promise<Measured> {
+  const { kind } = key;
+  const besideOpenSsl = kind.aboveEmpty !== undefined;
+  const signing = (type: MessageType): LoadCase => ({
+    ...load,
+    servers: [api],
+    requests: key.signRequests(type),
+    keep: SAMPLE,
+  });
+  const signUs = besideOpenSsl ? [] : [await allBusy(kind.speed)];
+  const outcomes = await bench.meter.compare(
+    {
+      empty: { ...load, servers: [empty], requests: key.emptyRequests() },
+      raw: signing('raw'),
+      ...(kind.hash && { digest: signing('digest') }),
+    },
+    Math.ceil(kind.turns * bench.scale.turns),
+    async () => void (besideOpenSsl && signUs.push(await allBusy(kind.speed))),
+  );
+  return { outcomes, signUs };
+}
+
+function together(measured: readonly Measured[]): Measured {
+  const of = (pick: (outcomes: Outcomes) => Outcome | undefined): Outcome[] =>
+    measured.map(({ outcomes }) => pick(outcomes)).filter((outcome) => outcome !== undefined);
+  const digest = of((outcomes) => outcomes.digest);
+  return {
+    outcomes: {
+      empty: merge(of(({ empty }) => empty)),
+      raw: merge(of(({ raw }) => raw)),
+      ...(digest.length > 0 && { digest: merge(digest) }),
+    },
+    signUs: measured.flatMap((one) => one.signUs),
+  };
+}
+
+/**
+ * The empty route asked as seldom as a slow signature is made, in groups as large as those that are recorded together,
+ * with `openssl` keeping the cores as busy as the signatures do. Under full load it runs from warm caches; what it costs
+ * here is what a signature's request costs without the signature.
+ */
+async function rareRoute(
+  bench: Bench,
+  { empty, load }: Pair,
+  key: SigningKey,
+  { outcomes }: Measured,
+): Promise<Figures> {
+  const { records, commits } = await signaturesOf(bench.stage, TENANT, key.key.key_id);
+  const pace = { perSecond: outcomes.raw.figures.perSecond, group: Math.round(records / commits) };
+  const rare = { ...load, servers: [empty], requests: key.emptyRequests(), pace };
+  const turns: Outcome[] = [];
+  for (let turn = 0; turn < Math.ceil(bench.scale.turns / 2); turn += 1) {
+    const busy = allBusy(key.kind.speed);
+    turns.push(await bench.meter.measure(rare));
+    await busy;
+  }
+  const { figures } = merge(turns);
+  bench.report.row(`${key.kind.title}: empty route asked as seldom, ${pace.group} at once`, figures);
+  return figures;
+}
+
+/** `rare`: the empty route's figures when it is asked as seldom. */
+function tell({ report }: Bench, { kind }: SigningKey, { outcomes, signUs }: Measured, rare?: Figures): void {
+  const { empty, raw, digest } = outcomes;
+  const { title, algorithm, aboveEmpty: limit } = kind;
+  const openssl = (turn: number): number => signUs[turn] ?? signUs[0]!;
   const toEmpty = (one: Outcome): number => relateTurns(one, empty, (sign, route) => sign / route);
   const aboveEmpty = (one: Outcome): number =>
-    relateTurns(one, empty, (sign, route, turn) => (sign - route) / (signUs[turn] ?? signUs[0]!));
+    relateTurns(one, empty, (sign, route, turn) => (sign - route) / openssl(turn));
   const compared = (one: Outcome): Record<string, number> => ({
     'empty route': toEmpty(one),
     'openssl above empty': aboveEmpty(one),
+    ...(rare && {
+      'openssl above empty as seldom': relateTurns(
+        one,
+        one,
+        (sign, _, turn) => (sign - rare.cpuUs) / openssl(turn),
+      ),
+    }),
   });
+  report.row(`${title}: openssl speed, all cores busy`, { cpuUs: median(signUs) });
   report.row(`${title}: empty route`, empty.figures);
   report.row(`${title}: sign raw`, raw.figures, compared(raw));
   if (digest) report.row(`${title}: sign digest`, digest.figures, compared(digest));
@@ -81,15 +166,15 @@ function tell(
 }
 
 /** Every answer is recorded, and `openssl` accepts what was sampled. */
-async function prove(bench: Bench, key: SigningKey, outcomes: Outcomes, before: number): Promise<void> {
+async function prove(bench: Bench, key: SigningKey, { outcomes }: Measured): Promise<void> {
   const { title } = key.kind;
   const signed = (['raw', 'digest'] as const).filter((type) => outcomes[type]);
   const answered = signed.reduce((sum, type) => sum + outcomes[type]!.answered, 0);
-  const recorded = (await countUses(bench.stage, TENANT)) - before;
+  const { records } = await signaturesOf(bench.stage, TENANT, key.key.key_id);
   bench.report.proof(
     `${title}: each signature is recorded`,
-    recorded === answered,
-    `${answered} answers, ${recorded} records`,
+    records === answered,
+    `${answered} answers, ${records} records`,
   );
   const sampled = (type: MessageType): number => outcomes[type]!.kept.length;
   const samples = signed.reduce((sum, type) => sum + sampled(type), 0);

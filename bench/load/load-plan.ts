@@ -6,6 +6,12 @@ export interface RawRequest {
   readonly body?: string;
 }
 
+export interface Pace {
+  readonly perSecond: number;
+  /** How many at once. */
+  readonly group: number;
+}
+
 /** What a load process is to do. All requests of a run bear the same token. */
 export interface LoadPlan {
   /** Connections are spread over these ports of 127.0.0.1. */
@@ -15,6 +21,8 @@ export interface LoadPlan {
   readonly requests: readonly RawRequest[];
   /** Each has one request under way at a time. */
   readonly connections: number;
+  /** Sent so many a second altogether, in groups, on connections that have no request under way; else as fast as answers come. */
+  readonly pace?: Pace;
   /** Not measured: what is cached at the first use is cached by then. */
   readonly warmUpMs: number;
   /** When the measured window closes: after so long, or so many answers. */

@@ -14,11 +14,18 @@ function asText({ method, path, body }: RawRequest, port: number, token: string 
 /** Every so many answers one is kept. */
 const KEEP_EVERY = 37;
 
-/** Puts load on a server by a plan: a closed loop on each connection. */
+/** A connection without a request under way. */
+interface Idle {
+  readonly send: () => void;
+  readonly end: () => void;
+}
+
+/** Puts load on a server by a plan: a closed loop on each connection, or groups at the plan's pace. */
 class Load {
   readonly #latencies = createHistogram({ lowest: 1, highest: 60_000_000_000, figures: 3 });
   readonly #statuses: Record<string, number> = {};
   readonly #kept: KeptAnswer[] = [];
+  readonly #idle: Idle[] = [];
   #window: 'before' | 'open' | 'closed' = 'before';
   #next = 0;
   #answered = 0;
@@ -35,7 +42,11 @@ class Load {
       this.#loop(ports[index % ports.length]!, texts[index % ports.length]!),
     );
     setTimeout(() => this.#open(), this.plan.warmUpMs);
+    const { pace } = this.plan;
+    const pacing =
+      pace && setInterval(() => this.#sendGroup(pace.group), (pace.group / pace.perSecond) * 1_000);
     await Promise.all(loops);
+    clearInterval(pacing);
     return {
       answers: this.#inWindow,
       windowMs: this.#windowMs,
@@ -58,6 +69,11 @@ class Load {
     this.#window = 'closed';
     this.#windowMs = performance.now() - this.#openedAt;
     tell({ type: 'closed' });
+    for (const { end } of this.#idle.splice(0)) end();
+  }
+
+  #sendGroup(size: number): void {
+    for (const { send } of this.#idle.splice(0, size)) send();
   }
 
   /** Ends once the window is closed and its last answer there. */
@@ -69,15 +85,22 @@ class Load {
         asked = this.#next++ % texts.length;
         connection?.send(texts[asked]!);
       };
-      const onAnswer = (status: number, body: string, latencyNs: number): void => {
-        this.#note(asked, status, body, latencyNs);
-        if (this.#window !== 'closed') return send();
+      const end = (): void => {
         connection?.close();
         resolve();
       };
+      const goOn = (): void => {
+        if (this.#window === 'closed') end();
+        else if (this.plan.pace) this.#idle.push({ send, end });
+        else send();
+      };
+      const onAnswer = (status: number, body: string, latencyNs: number): void => {
+        this.#note(asked, status, body, latencyNs);
+        goOn();
+      };
       Connection.open(port, onAnswer, reject).then((opened) => {
         connection = opened;
-        send();
+        goOn();
       }, reject);
     });
   }
