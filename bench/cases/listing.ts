@@ -1,7 +1,7 @@
 import type { ApiClient } from '../api-client.js';
 import { timeStatement } from '../bare-statement.js';
 import type { Bench, BenchPart } from '../bench-part.js';
-import type { Figures } from '../measure.js';
+import type { Figures, LoadCase } from '../measure.js';
 import { VALUES } from '../seed/listed-keys.js';
 import { checkSeed, LARGE, seedListing } from '../seed/seed-listing.js';
 import type { ServerProcess } from '../servers/server-process.js';
@@ -9,6 +9,8 @@ import type { ServerProcess } from '../servers/server-process.js';
 const KEYS = '/api/kms/v1/keys';
 const LIMIT = 50;
 const FAR = 5_000;
+/** Connections of the warm-up: more than measured, for the code to be compiled sooner. */
+const WARMING = 8;
 /** The longest page that may be asked for. */
 const LARGEST = 200;
 /** Filters are many: a short look at each. */
@@ -39,15 +41,15 @@ const query = (parameters: Readonly<Record<string, string>>): string =>
 const pageAfter = (bookmark: string, limit: number): string =>
   `${KEYS}${query({ ...(bookmark !== '' && { bookmark }), limit: String(limit) })}`;
 
-async function look({ bench, api, client }: Listing, path: string, seconds: number): Promise<Figures> {
-  const load = {
-    servers: [api],
-    token: client.token,
-    connections: 1,
-    requests: [{ method: 'GET' as const, path }],
-  };
-  return (await bench.meter.measure({ ...load, seconds })).figures;
-}
+const loadOf = ({ api, client }: Listing, paths: readonly string[]): LoadCase => ({
+  servers: [api],
+  token: client.token,
+  connections: 1,
+  requests: paths.map((path) => ({ method: 'GET' as const, path })),
+});
+
+const look = async (listing: Listing, path: string, seconds: number): Promise<Figures> =>
+  (await listing.bench.meter.measure({ ...loadOf(listing, [path]), seconds })).figures;
 
 async function run(bench: Bench): Promise<void> {
   const { stage, report } = bench;
@@ -59,6 +61,10 @@ async function run(bench: Bench): Promise<void> {
   report.proof('the keys are stored as the product stores them', seed.holds, seed.evidence);
   report.row(`filled in ${((performance.now() - since) / 1_000).toFixed(0)} s`, {});
   const listing = { bench, api, client };
+  const looks = ['', 'tags[ct]absent', 'tags[ct]class-0', 'tags[ct]newest;metadata.class[eq]newest'].map(
+    (filter) => `${KEYS}${query({ ...(filter && { filter }), limit: String(LIMIT) })}`,
+  );
+  await bench.meter.warmUp({ ...loadOf(listing, looks), connections: WARMING });
   await pages(listing);
   await filters(listing);
   await unindexed(listing);
