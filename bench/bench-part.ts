@@ -1,4 +1,5 @@
 import type { Meter } from './measure.js';
+import type { OpenSslSpeeds } from './openssl.js';
 import type { Report } from './report.js';
 import type { Stage } from './stage.js';
 
@@ -19,6 +20,7 @@ export interface Scale {
 export interface Bench {
   readonly stage: Stage;
   readonly meter: Meter;
+  readonly speeds: OpenSslSpeeds;
   readonly report: Report;
   readonly scale: Scale;
 }

@@ -13,6 +13,7 @@ import { VERIFYING } from './cases/verifying.js';
 import { describeMachine } from './machine.js';
 import { asMarkdown } from './markdown.js';
 import { Meter } from './measure.js';
+import { OpenSslSpeeds } from './openssl.js';
 import { Report } from './report.js';
 import { Stage } from './stage.js';
 
@@ -75,7 +76,8 @@ async function main(): Promise<void> {
   }
   try {
     const machine = await describeMachine(stage.owner);
-    const bench: Bench = { stage, meter: new Meter(stage, scale.seconds), report, scale };
+    const meter = new Meter(stage, scale.seconds);
+    const bench: Bench = { stage, meter, speeds: new OpenSslSpeeds(), report, scale };
     for (const part of parts) {
       report.begin(part.title);
       const since = performance.now();

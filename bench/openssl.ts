@@ -1,6 +1,6 @@
 import { execFile, execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
@@ -10,16 +10,27 @@ export interface OpenSslSpeed {
   readonly verifyUs: number;
 }
 
-/**
- * What `openssl speed` measures of an algorithm, by its name there, e.g. `rsa2048`, with so many of it running at once.
- * As many as there are cores is what a server under full load can be compared with: cores that are all busy take
- * longer for the same work.
- */
-export async function openSslSpeed(name: string, processes = 1): Promise<OpenSslSpeed> {
-  const speeds = await Promise.all(Array.from({ length: processes }, () => speedOnce(name)));
-  const mean = (pick: (speed: OpenSslSpeed) => number): number =>
-    speeds.reduce((sum, speed) => sum + pick(speed), 0) / speeds.length;
-  return { signUs: mean(({ signUs }) => signUs), verifyUs: mean(({ verifyUs }) => verifyUs) };
+/** What `openssl speed` measures of algorithms, by their names there, e.g. `rsa2048`. */
+export class OpenSslSpeeds {
+  readonly #latest = new Map<string, OpenSslSpeed>();
+
+  /**
+   * With as many running at once as there are cores, which is what a server under full load can be compared with: cores
+   * that are all busy take longer for the same work.
+   */
+  async measure(name: string): Promise<OpenSslSpeed> {
+    const speeds = await Promise.all(cpus().map(() => speedOnce(name)));
+    const mean = (pick: (speed: OpenSslSpeed) => number): number =>
+      speeds.reduce((sum, speed) => sum + pick(speed), 0) / speeds.length;
+    const speed = { signUs: mean(({ signUs }) => signUs), verifyUs: mean(({ verifyUs }) => verifyUs) };
+    this.#latest.set(name, speed);
+    return speed;
+  }
+
+  /** What was measured last in this run; measured now where nothing was. */
+  async latest(name: string): Promise<OpenSslSpeed> {
+    return this.#latest.get(name) ?? this.measure(name);
+  }
 }
 
 async function speedOnce(name: string): Promise<OpenSslSpeed> {

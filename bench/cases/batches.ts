@@ -1,7 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { cpus } from 'node:os';
 import type { Bench, BenchPart } from '../bench-part.js';
-import { openSslSpeed } from '../openssl.js';
 import { countUses } from './audit-census.js';
 import { KINDS } from './kinds.js';
 import { SigningKey } from './signing-key.js';
@@ -12,7 +10,7 @@ const ITEMS = 100;
 const BATCHES = 8;
 
 /** A hundred signatures a request. Figures are per signature. */
-async function run({ stage, meter, report }: Bench): Promise<void> {
+async function run({ stage, meter, speeds, report }: Bench): Promise<void> {
   const api = await stage.start();
   const client = await stage.client(api, TENANT);
   const kind = KINDS[0]!;
@@ -26,7 +24,7 @@ async function run({ stage, meter, report }: Bench): Promise<void> {
   const load = { servers: [api], token: client.token, requests, connections: CONNECTIONS };
   await meter.warmUp(load);
   const before = await countUses(stage, TENANT);
-  const { signUs } = await openSslSpeed(kind.speed, cpus().length);
+  const { signUs } = await speeds.measure(kind.speed);
   const { figures, answered, kept } = await meter.measure({ ...load, keep: 1 });
   const each = {
     ...figures,

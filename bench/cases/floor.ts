@@ -8,8 +8,10 @@ const CONNECTIONS = 32;
 
 /** What everything else is compared with: Fastify alone, a route that does nothing, a statement that does nothing. */
 async function run({ stage, meter, report, scale }: Bench): Promise<void> {
-  const fastify = await stage.start('dist/bench/servers/bare-fastify.js');
-  const empty = await stage.start('dist/bench/servers/empty-route.js');
+  const [fastify, empty] = await Promise.all([
+    stage.start('dist/bench/servers/bare-fastify.js'),
+    stage.start('dist/bench/servers/empty-route.js'),
+  ]);
   const client = await stage.client(empty, TENANT);
   const key = await SigningKey.create(client, KINDS[0]!);
   const load = { token: client.token, connections: CONNECTIONS, requests: key.emptyRequests() };

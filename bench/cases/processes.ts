@@ -14,7 +14,7 @@ const TURNS = 1.5;
 
 /** One API process and two with as much load each, for one tenant: the worst case for an ordered log. */
 async function run({ stage, meter, report, scale }: Bench): Promise<void> {
-  const [first, second] = [await stage.start(), await stage.start()];
+  const [first, second] = await Promise.all([stage.start(), stage.start()]);
   const client = await stage.client(first, TENANT);
   const key = await SigningKey.create(client, KINDS[0]!);
   const load = { token: client.token, requests: key.signRequests('raw') };

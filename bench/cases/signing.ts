@@ -1,7 +1,5 @@
-import { cpus } from 'node:os';
 import { ApiClient } from '../api-client.js';
 import type { Bench, BenchPart } from '../bench-part.js';
-import { openSslSpeed } from '../openssl.js';
 import { median, merge, relateTurns, type Figures, type LoadCase, type Outcome } from '../measure.js';
 import type { ServerProcess } from '../servers/server-process.js';
 import { signaturesOf } from './audit-census.js';
@@ -37,8 +35,6 @@ async function stopPair({ stage }: Bench, { api, empty }: Pair): Promise<void> {
   await stage.stop(api);
 }
 
-const allBusy = async (name: string): Promise<number> => (await openSslSpeed(name, cpus().length)).signUs;
-
 async function run(bench: Bench): Promise<void> {
   let pair = await startPair(bench);
   for (const kind of KINDS) {
@@ -50,12 +46,8 @@ async function run(bench: Bench): Promise<void> {
       measured.push(await measure(bench, pair, key));
     }
     const whole = together(measured);
-    tell(
-      bench,
-      key,
-      whole,
-      kind.aboveEmpty === undefined ? undefined : await rareRoute(bench, pair, key, whole),
-    );
+    const isSlow = kind.aboveEmpty !== undefined;
+    tell(bench, key, whole, isSlow ? await rareRoute(bench, pair, key, whole) : undefined);
     await prove(bench, key, whole);
   }
   await stopPair(bench, pair);
@@ -78,7 +70,10 @@ async function measure(bench: Bench, { api, empty, load }: Pair, key: SigningKey
     requests: key.signRequests(type),
     keep: SAMPLE,
   });
-  const signUs = besideOpenSsl ? [] : [await allBusy(kind.speed)];
+  const signUs: number[] = [];
+  const compareWith = async (): Promise<void> =>
+    void signUs.push((await bench.speeds.measure(kind.speed)).signUs);
+  if (!besideOpenSsl) await compareWith();
   const outcomes = await bench.meter.compare(
     {
       empty: { ...load, servers: [empty], requests: key.emptyRequests() },
@@ -86,7 +81,7 @@ async function measure(bench: Bench, { api, empty, load }: Pair, key: SigningKey
       ...(kind.hash && { digest: signing('digest') }),
     },
     Math.ceil(kind.turns * bench.scale.turns),
-    async () => void (besideOpenSsl && signUs.push(await allBusy(kind.speed))),
+    besideOpenSsl ? compareWith : undefined,
   );
   return { outcomes, signUs };
 }
@@ -121,7 +116,7 @@ async function rareRoute(
   const rare = { ...load, servers: [empty], requests: key.emptyRequests(), pace };
   const turns: Outcome[] = [];
   for (let turn = 0; turn < Math.ceil(bench.scale.turns / 2); turn += 1) {
-    const busy = allBusy(key.kind.speed);
+    const busy = bench.speeds.measure(key.kind.speed);
     turns.push(await bench.meter.measure(rare));
     await busy;
   }

@@ -1,15 +1,12 @@
-import { cpus } from 'node:os';
 import type { Bench, BenchPart } from '../bench-part.js';
-import { openSslSpeed } from '../openssl.js';
 import { KINDS } from './kinds.js';
 import { SigningKey } from './signing-key.js';
 
 const TENANT = 'bench-verifying';
 const CONNECTIONS = 64;
 
-async function run({ stage, meter, report }: Bench): Promise<void> {
-  const api = await stage.start();
-  const empty = await stage.start('dist/bench/servers/empty-route.js');
+async function run({ stage, meter, speeds, report }: Bench): Promise<void> {
+  const [api, empty] = await Promise.all([stage.start(), stage.start('dist/bench/servers/empty-route.js')]);
   const client = await stage.client(api, TENANT);
   const first = await SigningKey.create(client, KINDS[0]!);
   const load = { connections: CONNECTIONS, token: client.token };
@@ -19,7 +16,7 @@ async function run({ stage, meter, report }: Bench): Promise<void> {
   );
   for (const kind of KINDS) {
     const key = await SigningKey.create(client, kind);
-    const { verifyUs } = await openSslSpeed(kind.speed, cpus().length);
+    const { verifyUs } = await speeds.latest(kind.speed);
     const requests = await key.verifyRequests(client);
     const outcomes = await meter.compare(
       {
