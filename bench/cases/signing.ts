@@ -1,6 +1,7 @@
 import { ApiClient } from '../api-client.js';
 import type { Bench, BenchPart } from '../bench-part.js';
 import { median, merge, relateTurns, type Figures, type LoadCase, type Outcome } from '../measure.js';
+import { openSslOnAllCores } from '../openssl.js';
 import type { ServerProcess } from '../servers/server-process.js';
 import { signaturesOf } from './audit-census.js';
 import { KINDS } from './kinds.js';
@@ -116,7 +117,7 @@ async function rareRoute(
   const rare = { ...load, servers: [empty], requests: key.emptyRequests(), pace };
   const turns: Outcome[] = [];
   for (let turn = 0; turn < Math.ceil(bench.scale.turns / 2); turn += 1) {
-    const busy = bench.speeds.measure(key.kind.speed);
+    const busy = openSslOnAllCores(key.kind.speed);
     turns.push(await bench.meter.measure(rare));
     await busy;
   }
