@@ -70,7 +70,10 @@ export default tseslint.config(
       ...core,
       'max-lines': size(300),
       'no-restricted-properties': ['error', ENVIRONMENT, ...WEB_CRYPTO],
-      'no-restricted-imports': ['error', { paths: [...PROCESS, UNCHECKED_INPUT] }],
+      'no-restricted-imports': [
+        'error',
+        { paths: [...PROCESS, UNCHECKED_INPUT], patterns: ['@nestjs/common/*'] },
+      ],
       'no-restricted-syntax': [
         'error',
         {

@@ -1,41 +1,36 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
-import { KeyMatches1763700003000 } from './1763700003000-key-matches.js';
 
 const MARKED =
   'tenant_id, name, engine_id, algorithm, state, origin, size, has_private_key, tags, aliases, metadata';
 
 /**
- * Marks cost a third (docs/adr/0007-equalities-intersect-in-one-index.md): SHA-256, 5 µs a call, is for a key's tenant
- * only, and its values are hashed by what hash indexes hash with. Writers wait while the index is built anew.
+ * Marks that cost a third (docs/adr/0007-equalities-intersect-in-one-index.md): SHA-256, 5 µs a call, is for a key's
+ * tenant only, and its values are hashed by what hash indexes hash with. Built beside those that are in use, so that keys
+ * are read, listed and signed with meanwhile; who writes keys waits. The next migration puts them in their place.
  */
 export class QuickMarks1763700052000 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
-    await runner.query(`DROP INDEX kms_key_marks`);
-    for (const text of [SPACE, MARK, MARK_OF_TENANT]) await runner.query(text);
-    await runner.query(`DROP FUNCTION key_member_marks(text, text, jsonb, integer)`);
-    for (const text of [MEMBER_MARKS, ALL_MARKS]) await runner.query(text);
-    await runner.query(`
-      CREATE INDEX kms_key_marks ON kms_key USING gin (key_marks(${MARKED}))
-        WITH (fastupdate = off) WHERE state <> 'destroyed'`);
-    for (const signature of MADE) {
+    for (const text of [SPACE, MARK, MEMBER_MARKS, ALL_MARKS]) await runner.query(text);
+    for (const signature of SIGNATURES) {
       await runner.query(`REVOKE ALL ON FUNCTION ${signature} FROM PUBLIC`);
       await runner.query(`GRANT EXECUTE ON FUNCTION ${signature} TO claviger_app`);
     }
+    await runner.query(`
+      CREATE INDEX kms_key_quick_marks ON kms_key USING gin (key_quick_marks(${MARKED}))
+        WITH (fastupdate = off) WHERE state <> 'destroyed'`);
   }
 
   async down(runner: QueryRunner): Promise<void> {
-    await runner.query(`DROP INDEX kms_key_marks`);
-    for (const signature of [...REPLACED, ...MADE.toReversed()])
-      await runner.query(`DROP FUNCTION ${signature}`);
-    await new KeyMatches1763700003000().up(runner);
+    await runner.query(`DROP INDEX kms_key_quick_marks`);
+    for (const signature of SIGNATURES.toReversed()) await runner.query(`DROP FUNCTION ${signature}`);
   }
 }
 
-const MADE = ['key_space(text)', 'key_mark(bytea, text)', 'key_member_marks(bytea, text, jsonb, integer)'];
-const REPLACED = [
-  'key_matches(text[], timestamptz, text, boolean, integer)',
-  'key_marks(text, text, text, text, text, text, integer, boolean, text[], text[], jsonb)',
-  'key_mark(text, text)',
+const SIGNATURES = [
+  'key_space(text)',
+  'key_mark(bytea, text)',
+  'key_member_marks(bytea, text, jsonb, integer)',
+  'key_quick_marks(text, text, text, text, text, text, integer, boolean, text[], text[], jsonb)',
 ];
 
 /** What a tenant's marks begin with: nobody meets another's by trying. */
@@ -49,12 +44,6 @@ const MARK = `
   CREATE FUNCTION key_mark(p_space bytea, p_term text) RETURNS bytea
   LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
   RETURN p_space || int8send(hashtextextended(p_term, 0))`;
-
-/** For who asks about a single one, as key_matches() does. */
-const MARK_OF_TENANT = `
-  CREATE OR REPLACE FUNCTION key_mark(p_tenant text, p_term text) RETURNS bytea
-  LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-  RETURN key_mark(key_space(p_tenant), p_term)`;
 
 /** Of the scalars in a metadata object, as deep as filters go; numbers in their plainest spelling. */
 const MEMBER_MARKS = `
@@ -87,9 +76,9 @@ const MEMBER_MARKS = `
 
 /** Everything of a key that equality can ask for. Names are qualified: an index is made under a search path of its own. */
 const ALL_MARKS = `
-  CREATE OR REPLACE FUNCTION key_marks(p_tenant text, p_name text, p_engine text, p_algorithm text, p_state text,
-                                       p_origin text, p_size integer, p_private boolean, p_tags text[],
-                                       p_aliases text[], p_metadata jsonb)
+  CREATE FUNCTION key_quick_marks(p_tenant text, p_name text, p_engine text, p_algorithm text, p_state text,
+                                  p_origin text, p_size integer, p_private boolean, p_tags text[],
+                                  p_aliases text[], p_metadata jsonb)
   RETURNS bytea[]
   LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
   AS $function$

@@ -15,6 +15,7 @@ import { EngineReconciliation1763700047000 } from './1763700047000-engine-reconc
 import { AdoptedObjects1763700050000 } from './1763700050000-adopted-objects.js';
 import { PinAttempts1763700051000 } from './1763700051000-pin-attempts.js';
 import { QuickMarks1763700052000 } from './1763700052000-quick-marks.js';
+import { QuickMarksInPlace1763700053000 } from './1763700053000-quick-marks-in-place.js';
 
 /** Every migration, oldest first. A new one is added at the end; a merged one is never edited. */
 export const MIGRATIONS = [
@@ -35,4 +36,5 @@ export const MIGRATIONS = [
   AdoptedObjects1763700050000,
   PinAttempts1763700051000,
   QuickMarks1763700052000,
+  QuickMarksInPlace1763700053000,
 ] as const;

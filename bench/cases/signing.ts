@@ -58,7 +58,7 @@ type Outcomes = Readonly<{ empty: Outcome; raw: Outcome; digest?: Outcome }>;
 
 interface Measured {
   readonly outcomes: Outcomes;
-  /** What `openssl` needs for a signature: turn by turn where something must hold of it, else once. */
+  /** What `openssl` needs for a signature, for each turn: measured anew where something must hold of it, else once. */
   readonly signUs: readonly number[];
 }
 
@@ -84,6 +84,7 @@ async function measure(bench: Bench, { api, empty, load }: Pair, key: SigningKey
     Math.ceil(kind.turns * bench.scale.turns),
     besideOpenSsl ? compareWith : undefined,
   );
+  while (signUs.length < outcomes.raw.turns.length) signUs.push(signUs[0]!);
   return { outcomes, signUs };
 }
 
@@ -130,7 +131,7 @@ async function rareRoute(
 function tell({ report }: Bench, { kind }: SigningKey, { outcomes, signUs }: Measured, rare?: Figures): void {
   const { empty, raw, digest } = outcomes;
   const { title, algorithm, aboveEmpty: limit } = kind;
-  const openssl = (turn: number): number => signUs[turn] ?? signUs[0]!;
+  const openssl = (turn: number): number => signUs[turn]!;
   const toEmpty = (one: Outcome): number => relateTurns(one, empty, (sign, route) => sign / route);
   const aboveEmpty = (one: Outcome): number =>
     relateTurns(one, empty, (sign, route, turn) => (sign - route) / openssl(turn));

@@ -30,4 +30,9 @@ describe('HMAC-SHA-256 by OpenSSL itself', () => {
     for (const [key, data] of pairs)
       expect(nativeHmacSha256Hex(key, data)).toBe(createHmac('sha256', key).update(data).digest('hex'));
   });
+
+  it('refuses an empty key, which would stand for the one before', () => {
+    nativeHmacSha256Hex(randomBytes(32), randomBytes(3));
+    expect(() => nativeHmacSha256Hex(Buffer.alloc(0), randomBytes(3))).toThrow(TypeError);
+  });
 });

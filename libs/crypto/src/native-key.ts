@@ -176,10 +176,11 @@ export class NativeKey {
 
   /** The signature that a call left in its context, which is put back. */
   #signed(done: number, context: KeyContext): Buffer {
-    const signature = Buffer.allocUnsafeSlow(Number(context.length[0]));
+    const isSigned = this.#accepted(done);
+    const signature = Buffer.allocUnsafeSlow(isSigned ? Number(context.length[0]) : 0);
     context.signature.copy(signature);
     this.#putBack(context);
-    if (!this.#accepted(done)) throw new Error('OpenSSL refused to sign');
+    if (!isSigned) throw new Error('OpenSSL refused to sign');
     return signature;
   }
 

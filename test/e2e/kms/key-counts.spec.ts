@@ -105,4 +105,24 @@ describe('the numbers of keys', () => {
       SELECT count(*)::int AS keys FROM key_matches('{t:a,g:RSA,s:enabled}', NULL, NULL, NULL, 100000)`);
     expect(rows).toEqual([{ keys: before['RSA']! + 1 }]);
   });
+
+  it('let keys be read, and signatures recorded, while the marks are built anew', async () => {
+    const source = createDataSource({ url: test.ownerUrl, poolSize: 2, applicationName: 't' });
+    await source.initialize();
+    const building = MIGRATIONS.findIndex(({ name }) => name.startsWith('QuickMarks'));
+    for (let n = MIGRATIONS.length; n > building; n -= 1) await source.undoLastMigration();
+    const runner = source.createQueryRunner();
+    await runner.startTransaction();
+    await new MIGRATIONS[building]!().up(runner);
+    // The index is there, and its transaction keeps what it locked.
+    expect((await one.query('SELECT FROM kms_key')).rowCount).toBeGreaterThan(0);
+    const gate = `SELECT refused FROM audit_append(1::smallint, true, '{}', '{acme}', '{0}', '{1}', '[{"key_id":"early1"}]')`;
+    // Refused for want of a tenant, and not kept waiting.
+    expect((await one.query(gate)).rows).toEqual([{ refused: [1] }]);
+    await expect(one.query(INSERT, ['acme', 'waits', 1])).rejects.toThrow(/lock timeout/);
+    await runner.rollbackTransaction();
+    await runner.release();
+    await migrate(test.ownerUrl);
+    await source.destroy();
+  });
 });
