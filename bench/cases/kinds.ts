@@ -10,7 +10,7 @@ export interface Kind {
   readonly speed: string;
   /** How often it is measured, in turns of the run: more where something must hold of it, and noise is large. */
   readonly turns: number;
-  /** In how many pairs of fresh processes; the turns are of each. */
+  /** In how many pairs of fresh processes, in turns of the run; the turns above are of each pair. */
   readonly processes: number;
   /** What a signature may cost above the empty route, in signatures of `openssl`. */
   readonly aboveEmpty?: number;
@@ -27,7 +27,7 @@ export const KINDS: readonly Kind[] = [
     hash: 'sha256',
     speed: 'ecdsap256',
     turns: 0.75,
-    processes: 3,
+    processes: 0.75,
   },
   {
     title: 'RSA-2048',
@@ -37,7 +37,7 @@ export const KINDS: readonly Kind[] = [
     hash: 'sha256',
     speed: 'rsa2048',
     turns: 1.25,
-    processes: 1,
+    processes: 0.25,
     aboveEmpty: 1.3,
   },
   {
@@ -48,7 +48,7 @@ export const KINDS: readonly Kind[] = [
     hash: 'sha256',
     speed: 'rsa4096',
     turns: 1.25,
-    processes: 1,
+    processes: 0.25,
     aboveEmpty: 1.1,
   },
   {
@@ -59,7 +59,7 @@ export const KINDS: readonly Kind[] = [
     hash: 'sha384',
     speed: 'ecdsap384',
     turns: 0.5,
-    processes: 1,
+    processes: 0.25,
   },
   {
     title: 'Ed25519',
@@ -67,6 +67,6 @@ export const KINDS: readonly Kind[] = [
     signature: 'ED25519',
     speed: 'ed25519',
     turns: 0.5,
-    processes: 1,
+    processes: 0.25,
   },
 ];

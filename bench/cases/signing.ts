@@ -41,7 +41,7 @@ async function run(bench: Bench): Promise<void> {
   for (const kind of KINDS) {
     const key = await SigningKey.create(pair.client, kind);
     const measured = [await measure(bench, pair, key)];
-    while (measured.length < kind.processes) {
+    while (measured.length < Math.ceil(kind.processes * bench.scale.turns)) {
       await stopPair(bench, pair);
       pair = await startPair(bench, pair.client.token);
       measured.push(await measure(bench, pair, key));
