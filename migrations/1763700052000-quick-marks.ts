@@ -4,9 +4,10 @@ const MARKED =
   'tenant_id, name, engine_id, algorithm, state, origin, size, has_private_key, tags, aliases, metadata';
 
 /**
- * Marks that cost little more than half (docs/adr/0007-equalities-intersect-in-one-index.md): SHA-256, 5 µs a call, is for a key's
- * tenant only, and its values are hashed by what hash indexes hash with. Built beside those that are in use, so that keys
- * are read, listed and signed with meanwhile; who writes keys waits. The next migration puts them in their place.
+ * Marks that cost little more than half (docs/adr/0007-equalities-intersect-in-one-index.md): SHA-256, 5 µs a call, is
+ * for a key's tenant only, and its values are hashed by what hash indexes hash with. Built beside those that are in use,
+ * so that keys are read, listed and signed with meanwhile; who writes keys waits. The next migration puts them in their
+ * place.
  */
 export class QuickMarks1763700052000 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
