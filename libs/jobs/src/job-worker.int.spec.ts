@@ -6,6 +6,7 @@ import { JobStage, QUICK } from '../../../test/harness/job-stage.js';
 import { RedisServer } from '../../../test/harness/redis.js';
 import type { JobKind, JobRun } from './job-kind.js';
 import type { JobView } from './job-view.js';
+import { openQueue, openRedis } from './queue-backend.js';
 
 /** What a test makes of a kind, and what it saw of its runs. */
 class TestKind implements JobKind {
@@ -59,8 +60,21 @@ describe.each(['PostgreSQL', 'Redis'])('a job that %s tells of', (backend) => {
     stage = await JobStage.open(redis?.url);
   });
 
+  /** A delivery that is left lets its tenant go before others once more than its jobs do. */
+  const forgetDeliveries = async (): Promise<void> => {
+    const connection = redis && openRedis(redis.url);
+    const queue = openQueue({ redisUrl: redis?.url, databaseUrl: stage.test.appUrl }, connection);
+    await queue.waitUntilReady();
+    await queue.drain();
+    await queue.close();
+    connection?.disconnect();
+  };
+
   // A process that does not know a kind would take the next test's deliveries, for nothing.
-  afterEach(() => stage.endAll());
+  afterEach(async () => {
+    await stage.endAll();
+    await forgetDeliveries();
+  });
 
   afterAll(async () => {
     await stage.close();
