@@ -131,14 +131,10 @@ const STEPS = {
   },
 };
 
-/** Processes of the built programs, which wait for each other most of the time. */
-const TOGETHER = new Set(['program', 'chaos']);
-
-/** The steps in the order they run, those that run together in one. */
-const groups = (names) => [
-  ...names.filter((name) => !TOGETHER.has(name)).map((name) => [name]),
-  names.filter((name) => TOGETHER.has(name)),
-];
+/** Steps that wait for processes most of the time, and what runs beside them meanwhile: two lanes of about one length. */
+const BESIDE_EACH_OTHER = [['program'], ['chaos', 'node24', 'bench']];
+/** Needs what others report. */
+const LAST = 'engine-table';
 
 function chosenSteps([option, ...names]) {
   if (option === undefined) return Object.keys(STEPS);
@@ -163,8 +159,15 @@ async function runOne(name) {
   for (const kind of Object.keys(totals)) totals[kind] += result[kind];
 }
 
+async function runAll(names) {
+  for (const name of names) if (chosen.includes(name)) await runOne(name);
+}
+
+const apart = new Set([...BESIDE_EACH_OTHER.flat(), LAST]);
 try {
-  for (const group of groups(chosen)) await Promise.all(group.map(runOne));
+  await runAll(chosen.filter((name) => !apart.has(name)));
+  await Promise.all(BESIDE_EACH_OTHER.map(runAll));
+  await runAll([LAST]);
 } finally {
   rmSync(scratch, { recursive: true, force: true });
 }
