@@ -1,9 +1,10 @@
 import type { SqlQuery } from '../sql-query.js';
 import { continued, keyText, orderBy, type Listing } from './list-query.js';
-import type { TermIndex } from './list-resource.js';
+import type { ListResource, TermIndex } from './list-resource.js';
+import type { Match } from './match-query.js';
 import { Parameters } from './parameters.js';
 import type { SortMode } from './sort-key.js';
-import type { Stream } from './stream.js';
+import { positionOf, type Stream } from './stream.js';
 
 /** What the census says of one stream. */
 export interface Census {
@@ -14,29 +15,52 @@ export interface Census {
   readonly reach: string | null;
 }
 
+/** A line of the census: of a stream, or of a row that all of them begin with. */
+export type CensusLine = (Census & { readonly position: null }) | ({ readonly stream: null } & Match);
+
+export interface CensusScope {
+  /** So many rows of each stream are looked at. */
+  readonly rows: number;
+  /** So many of those that are among the rows of every stream are named, in order; all streams must have that order. */
+  readonly together?: number;
+}
+
 /**
- * For each stream the rows that the listing still has to expect of it, counted up to `cap`, and how far those
- * counted reach: the further, the sparser the stream is there.
+ * For each stream the rows that the listing still has to expect of it, counted up to a bound, and how far those counted
+ * reach: the further, the sparser the stream is there. All rows that come before where the shortest reach ends are looked
+ * at, so that those found together are the first that there are.
  */
 export function censusQuery(
+  resource: ListResource,
   terms: TermIndex,
   listing: Listing,
   streams: readonly Stream[],
-  cap: number,
+  { rows, together }: CensusScope,
 ): SqlQuery {
   const { bind, values } = new Parameters();
   const tenant = bind(listing.tenantId);
+  const most = bind(rows);
   const inOrder = listing.sort.name === terms.sort;
-  const one = (stream: Stream, n: number): string => {
-    const last = `${listing.sort.mode === 'asc' ? 'max' : 'min'}(counted.${terms.sortColumn})`;
-    const reach = stream.ordered ? keyText({ sql: last, type: 'timestamptz' }) : 'NULL';
-    return `SELECT ${n} AS stream, count(*)::int AS rows, ${reach} AS reach
-      FROM (SELECT ${stream.position[0]?.sql} AS ${terms.sortColumn} FROM ${stream.from}
-             WHERE ${stream.tenantColumn} = ${tenant} AND ${stream.where(bind)}
-               AND ${inOrder && stream.ordered ? continued(stream.position, listing, bind) : 'true'}
-             ${stream.ordered ? orderBy(stream.position, listing.sort) : ''} LIMIT ${bind(cap)}) AS counted`;
+  const columns = [terms.sortColumn, terms.idColumn];
+  const window = (stream: Stream, n: number): string => `w${n} AS MATERIALIZED (
+      SELECT ${stream.position.map(({ sql }, column) => `${sql} AS ${columns[column]}`).join(', ')} FROM ${stream.from}
+       WHERE ${stream.tenantColumn} = ${tenant} AND ${stream.where(bind)}
+         AND ${inOrder && stream.ordered ? continued(stream.position, listing, bind) : 'true'}
+       ${stream.ordered ? orderBy(stream.position, listing.sort) : ''} LIMIT ${most})`;
+  const count = ({ ordered }: Stream, n: number): string => {
+    const last = `${listing.sort.mode === 'asc' ? 'max' : 'min'}(${terms.sortColumn})`;
+    const reach = ordered ? keyText({ sql: last, type: 'timestamptz' }) : 'NULL';
+    return `SELECT ${n} AS stream, count(*)::int AS rows, ${reach} AS reach, NULL::text[] AS position FROM w${n}`;
   };
-  return { text: streams.map(one).join('\n UNION ALL '), params: values };
+  const lines = streams.map(count);
+  if (together !== undefined) {
+    const position = positionOf(resource, terms, 'met');
+    const all = streams.map((_, n) => `TABLE w${n}`).join(' INTERSECT ');
+    lines.push(`(SELECT NULL, NULL, NULL, ARRAY[${position.map(keyText).join(', ')}] FROM (${all}) AS met
+       ${orderBy(position, listing.sort)} LIMIT ${bind(together)})`);
+  }
+  const text = `WITH ${streams.map(window).join(', ')}\n${lines.join('\n UNION ALL ')}`;
+  return { text, params: values };
 }
 
 /** Fewer rows first; of streams with as many rows counted, first the one whose rows reach further. */

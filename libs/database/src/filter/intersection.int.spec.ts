@@ -18,7 +18,8 @@ const KEYS_OF = `
          (ARRAY['RSA', 'ECDSA'])[1 + n % 2], 2048, true, '', md5(n::text), 'enabled', 'generated', '{}',
          array_remove(ARRAY[CASE WHEN n % 2 = 0 OR $2 OR n >= ${SIZE - 20} THEN 'even' END,
                             CASE WHEN n % 2 = 1 OR $2 OR n >= ${SIZE - 20} THEN 'odd' END,
-                            CASE WHEN n < 6000 AND n % 2 = 0 OR n >= 6000 AND n % 2 = 1 THEN 'turned' END], NULL),
+                            CASE WHEN n < 6000 AND n % 2 = 0 OR n >= 6000 AND n % 2 = 1 THEN 'turned' END,
+                            CASE WHEN n % 5 = 0 THEN 'fifth' END, CASE WHEN n / 5 % 5 = 0 THEN 'other-fifth' END], NULL),
          jsonb_build_object('deep', jsonb_build_object('n', n % 2)), timestamptz '2025-01-01' + (n / 3) * interval '1 ms'
     FROM generate_series(0, $3::int - 1) AS n`;
 
@@ -91,6 +92,14 @@ describe('several equalities at once', () => {
     },
   );
 
+  it.each(['asc', 'desc'] as const)(
+    'fetches a page and no more of two that meet now and then, %s',
+    async (mode) => {
+      const often = listing('tags[ct]fifth;tags[ct]other-fifth', 'creation_ts', mode);
+      expect(await rowsSeen(() => listPage(database, KEYS, often))).toBe(50);
+    },
+  );
+
   it('looks at keys with all marks only, wherever in the order they begin', async () => {
     const statements: SqlQuery[] = [];
     const recorder: StatementRunner = {
@@ -107,6 +116,9 @@ describe('several equalities at once', () => {
   it.each(
     [
       ...PAIRS,
+      'tags[ct]fifth;tags[ct]other-fifth',
+      'tags[ct]fifth;tags[ct]other-fifth;tags[ct]odd',
+      'tags[ct]fifth;algorithm[eq]RSA',
       'tags[ct]odd;tags[ct]turned',
       'tags[ct]turned;tags[ct]even;name[ct]a',
       'size[eq]2048',

@@ -1,4 +1,4 @@
-import { byRarity, censusQuery, type Census } from '../filter/census-query.js';
+import { byRarity, censusQuery, type CensusLine } from '../filter/census-query.js';
 import { isIndexedSort, scanQuery, sourceQuery, type Listing, type RowSource } from '../filter/list-query.js';
 import type { ListResource, TermIndex } from '../filter/list-resource.js';
 import { conditionMark } from '../filter/marks.js';
@@ -12,10 +12,21 @@ interface Counted {
   readonly rows: number;
 }
 
+/** What streams are found to be. */
+interface Surveyed {
+  /** The rarest first. */
+  readonly census: readonly Counted[];
+  /** The first rows that are in all of them, as far as they were looked at; none where that was not asked. */
+  readonly together: readonly Match[];
+}
+
 type Keyed<Row> = Row & { readonly page_key: string[] };
 
 /** So many rows are fetched one by one, in order, before marks are intersected, which costs a page's rows alike. */
 const TRIED = 200;
+
+/** So many of each stream are looked at for those that all have: what the first 200 cost that are fetched. */
+const SURVEYED = 1_000;
 
 /** So many are all fetched and sorted, where a listing is in another order than theirs. */
 const SORTED = 5_000;
@@ -48,13 +59,15 @@ export class PageReader<Row extends object> {
       return this.#walk(terms, only);
     }
     const few = inOrder ? TRIED : SORTED;
-    const census = await this.#census(terms, streams, few);
+    const exact = inOrder && this.#sayAll(streams);
+    const { census, together } = await this.#survey(terms, streams, few, exact);
     const [rarest] = census;
     if (rarest?.rows === 0) return { rows: [] };
+    if (together.length > listing.limit) return this.#shown(together);
     if (rarest && rarest.rows < few) return this.#walk(terms, rarest.stream);
     const ordered = census.find(({ stream }) => stream.ordered)?.stream;
     const walked = ordered ?? wholeTable(resource, terms);
-    const begin = inOrder ? await this.#walk(terms, walked, TRIED) : await this.#try();
+    const begin = exact ? undefined : await (inOrder ? this.#walk(terms, walked, TRIED) : this.#try());
     if (begin?.after) return begin;
     // One mark alone finds no less than its own stream, which is known to be long.
     const single = this.#marks.size <= ((inOrder ? ordered : rarest) ? 1 : 0);
@@ -62,13 +75,27 @@ export class PageReader<Row extends object> {
     return page ?? (inOrder ? this.#walk(terms, walked) : this.#page(scanQuery(resource, listing)));
   }
 
-  /** The streams, the rarest first. */
-  async #census(terms: TermIndex, streams: readonly Stream[], most: number): Promise<Counted[]> {
-    if (streams.length === 0) return [];
-    const census = await this.tx.run<Census>(censusQuery(terms, this.listing, streams, most));
-    return census
-      .sort(byRarity(this.listing.sort.mode))
+  /** Whether what is in all of these streams is the page, and they have its order. */
+  #sayAll(streams: readonly Stream[]): boolean {
+    const inOrder = streams.every(({ ordered }) => ordered);
+    return streams.length > 1 && inOrder && this.#allMarked && streams.length === this.#marks.size;
+  }
+
+  async #survey(
+    terms: TermIndex,
+    streams: readonly Stream[],
+    few: number,
+    exact: boolean,
+  ): Promise<Surveyed> {
+    if (streams.length === 0) return { census: [], together: [] };
+    const { resource, listing } = this;
+    const scope = exact ? { rows: SURVEYED, together: listing.limit + 1 } : { rows: few };
+    const lines = await this.tx.run<CensusLine>(censusQuery(resource, terms, listing, streams, scope));
+    const census = lines
+      .filter((line) => line.stream !== null)
+      .sort(byRarity(listing.sort.mode))
       .flatMap(({ stream, rows }) => streams.slice(stream, stream + 1).map((one) => ({ stream: one, rows })));
+    return { census, together: lines.filter((line) => line.stream === null) };
   }
 
   /** The page, if it is full, out of the first rows in the order of the sort; not where no index has that order. */
@@ -94,10 +121,16 @@ export class PageReader<Row extends object> {
     if (!exact) {
       return matches.length < SORTED ? this.#from(matchSource(matches, resource.id.type)) : undefined;
     }
-    const shown = matches.slice(0, listing.limit);
-    const { rows } = await this.#from(matchSource(shown, resource.id.type));
-    // What no longer has the marks, or never had the values, is left out; the next page continues all the same.
-    const after = matches.length > listing.limit ? shown.at(-1)?.position : undefined;
+    return this.#shown(matches);
+  }
+
+  /** The page of the first ones that there are, of which one more than it has tells that another page follows. */
+  async #shown(matches: readonly Match[]): Promise<Page<Row>> {
+    const { limit } = this.listing;
+    const shown = matches.slice(0, limit);
+    const { rows } = await this.#from(matchSource(shown, this.resource.id.type));
+    // What no longer has the values, or never had them, is left out; the next page continues all the same.
+    const after = matches.length > limit ? shown.at(-1)?.position : undefined;
     return { rows, ...(after && { after }) };
   }
 
