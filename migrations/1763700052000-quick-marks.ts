@@ -5,9 +5,9 @@ const MARKED =
 
 /**
  * Marks that cost little more than half (docs/adr/0007-equalities-intersect-in-one-index.md): SHA-256, 5 µs a call, is
- * for a key's tenant only, and its values are hashed by what hash indexes hash with. Built beside those that are in use,
- * so that keys are read, listed and signed with meanwhile; who writes keys waits. The next migration puts them in their
- * place.
+ * for a key's tenant and state only, and its values are hashed by what hash indexes hash with. A state and another value
+ * are one mark, and nothing has to be intersected. Built beside those that are in use, so that keys are read, listed and
+ * signed with meanwhile; who writes keys waits. The next migration puts them in their place.
  */
 export class QuickMarks1763700052000 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
@@ -28,17 +28,17 @@ export class QuickMarks1763700052000 implements MigrationInterface {
 }
 
 const SIGNATURES = [
-  'key_space(text)',
+  'key_space(text, text)',
   'key_mark(bytea, text)',
   'key_member_marks(bytea, text, jsonb, integer)',
   'key_quick_marks(text, text, text, text, text, text, integer, boolean, text[], text[], jsonb)',
 ];
 
-/** What a tenant's marks begin with: nobody meets another's by trying. */
+/** What the marks of a tenant's keys in one state begin with: nobody meets another tenant's by trying. */
 const SPACE = `
-  CREATE FUNCTION key_space(p_tenant text) RETURNS bytea
+  CREATE FUNCTION key_space(p_tenant text, p_state text) RETURNS bytea
   LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-  RETURN substr(sha256(convert_to(p_tenant, 'UTF8')), 1, 8)`;
+  RETURN substr(sha256(convert_to(p_tenant || ' ' || p_state, 'UTF8')), 1, 8)`;
 
 /** Sixteen bytes. A tenant that makes two of its values meet reads some of its own rows for nothing. */
 const MARK = `
@@ -84,7 +84,7 @@ const ALL_MARKS = `
   LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
   AS $function$
   DECLARE
-    v_space   bytea := public.key_space(p_tenant);
+    v_space   bytea := public.key_space(p_tenant, p_state);
     v_marks   bytea[];
     v_element text;
   BEGIN

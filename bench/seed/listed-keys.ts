@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import { aliasTerm, metadataTerm, tagTerm } from '#database';
 
 /*
- * What the listed keys have, so that each kind of filter has a value that a third of them meet (of class 0), one that
- * another third meet (of class 1, never together with the former), one that only the newest meet, and one that none
- * meets. The newest have the tags of all classes: two tags of different classes meet in them alone.
+ * What the listed keys have, so that each kind of filter has a value that a third of them meet (of class 1), one that
+ * another third meet (of class 2, never together with the former, and enabled as well), one that only the newest meet,
+ * and one that none meets. The newest have the tags of all classes: two tags of different classes meet in them alone.
  */
 
 const NEWEST = 20;
@@ -12,10 +12,10 @@ const hash = (text: string): string => createHash('sha256').update(text).digest(
 
 /** Values to filter by, per field. */
 export const VALUES = {
-  'tags[ct]': { third: 'class-0', other: 'class-1', newest: 'newest', none: 'absent' },
-  'metadata.class[eq]': { third: 'c0', other: 'c1', newest: 'newest', none: 'absent' },
-  'engine_id[eq]': { third: 'engine-0', other: 'engine-1', newest: 'engine-new', none: 'absent' },
-  'algorithm[eq]': { third: 'RSA', other: 'ECDSA', newest: 'ML_DSA', none: 'ECDSA_SECP256K1' },
+  'tags[ct]': { third: 'class-1', other: 'class-2', newest: 'newest', none: 'absent' },
+  'metadata.class[eq]': { third: 'c1', other: 'c2', newest: 'newest', none: 'absent' },
+  'engine_id[eq]': { third: 'engine-1', other: 'engine-2', newest: 'engine-new', none: 'absent' },
+  'algorithm[eq]': { third: 'ECDSA', other: 'Ed25519', newest: 'ML_DSA', none: 'ECDSA_SECP256K1' },
   'state[eq]': { third: 'disabled', other: 'enabled', newest: undefined, none: undefined },
   'aliases[ct]': { third: undefined, other: undefined, newest: 'alias-newest', none: 'alias-absent' },
 } as const;
