@@ -1,6 +1,7 @@
 import type { Meter } from './measure.js';
 import type { OpenSslSpeeds } from './openssl.js';
 import type { Report } from './report.js';
+import type { ServerPairs } from './server-pair.js';
 import type { Stage } from './stage.js';
 
 /** How much of everything a run does. */
@@ -20,6 +21,7 @@ export interface Scale {
 export interface Bench {
   readonly stage: Stage;
   readonly meter: Meter;
+  readonly pairs: ServerPairs;
   readonly speeds: OpenSslSpeeds;
   readonly report: Report;
   readonly scale: Scale;
@@ -29,5 +31,7 @@ export interface Bench {
 export interface BenchPart {
   readonly name: string;
   readonly title: string;
+  /** Whether it measures a pair of servers; it leaves one for the next part that does. */
+  readonly paired?: true;
   readonly run: (bench: Bench) => Promise<void>;
 }

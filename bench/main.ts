@@ -15,6 +15,7 @@ import { asMarkdown } from './markdown.js';
 import { Meter } from './measure.js';
 import { OpenSslSpeeds } from './openssl.js';
 import { Report } from './report.js';
+import { ServerPairs } from './server-pair.js';
 import { Stage } from './stage.js';
 
 const PARTS: readonly BenchPart[] = [
@@ -77,8 +78,10 @@ async function main(): Promise<void> {
   try {
     const machine = await describeMachine(stage.owner);
     const meter = new Meter(stage, scale.seconds);
-    const bench: Bench = { stage, meter, speeds: new OpenSslSpeeds(), report, scale };
+    const pairs = new ServerPairs(stage, meter);
+    const bench: Bench = { stage, meter, pairs, speeds: new OpenSslSpeeds(), report, scale };
     for (const part of parts) {
+      if (!part.paired) await pairs.stop();
       report.begin(part.title);
       const since = performance.now();
       await part.run(bench);

@@ -4,15 +4,13 @@ import { countUses } from './audit-census.js';
 import { KINDS } from './kinds.js';
 import { SigningKey } from './signing-key.js';
 
-const TENANT = 'bench-batches';
 const CONNECTIONS = 4;
 const ITEMS = 100;
 const BATCHES = 8;
 
 /** A hundred signatures a request. Figures are per signature. */
-async function run({ stage, meter, speeds, report }: Bench): Promise<void> {
-  const api = await stage.start();
-  const client = await stage.client(api, TENANT);
+async function run({ stage, meter, pairs, speeds, report }: Bench): Promise<void> {
+  const { api, client } = await pairs.current();
   const kind = KINDS[0]!;
   const key = await SigningKey.create(client, kind);
   const item = (): object => ({ key: key.key.key_id, ...key.item('raw', randomBytes(64)) });
@@ -23,7 +21,7 @@ async function run({ stage, meter, speeds, report }: Bench): Promise<void> {
   }));
   const load = { servers: [api], token: client.token, requests, connections: CONNECTIONS };
   await meter.warmUp(load);
-  const before = await countUses(stage, TENANT);
+  const before = await countUses(stage, client.tenant);
   const { signUs } = await speeds.measure(kind.speed);
   const { figures, answered, kept } = await meter.measure({ ...load, keep: 1 });
   const each = {
@@ -34,7 +32,7 @@ async function run({ stage, meter, speeds, report }: Bench): Promise<void> {
     databaseCpuUs: figures.databaseCpuUs / ITEMS,
   };
   report.row(`${kind.title}: one of ${ITEMS} in a batch`, each, { openssl: each.cpuUs / signUs });
-  const recorded = (await countUses(stage, TENANT)) - before;
+  const recorded = (await countUses(stage, client.tenant)) - before;
   report.proof(
     'each signature is recorded',
     recorded === answered * ITEMS,
@@ -44,7 +42,6 @@ async function run({ stage, meter, speeds, report }: Bench): Promise<void> {
     (one) => one.signature,
   );
   report.proof('each item is signed', signed.length === ITEMS, `${signed.length} of ${ITEMS}`);
-  await stage.stop(api);
 }
 
-export const BATCH_SIGNING: BenchPart = { name: 'batch', title: 'Batches', run };
+export const BATCH_SIGNING: BenchPart = { name: 'batch', title: 'Batches', paired: true, run };

@@ -47,7 +47,7 @@ export const KINDS: readonly Kind[] = [
     signature: RSA,
     hash: 'sha256',
     speed: 'rsa4096',
-    turns: 1.25,
+    turns: 1,
     processes: 0.25,
     aboveEmpty: 1.1,
   },

@@ -1,57 +1,26 @@
-import { ApiClient } from '../api-client.js';
 import type { Bench, BenchPart } from '../bench-part.js';
 import { median, merge, relateTurns, type Figures, type LoadCase, type Outcome } from '../measure.js';
 import { openSslOnAllCores } from '../openssl.js';
-import type { ServerProcess } from '../servers/server-process.js';
 import { signaturesOf } from './audit-census.js';
 import { KINDS } from './kinds.js';
 import { SigningKey, type MessageType } from './signing-key.js';
 
-const TENANT = 'bench-signing';
-const CONNECTIONS = 64;
-const SAMPLE = 5;
-
-/** The API, and beside it the route that does nothing: freshly started, and warm. */
-interface Pair {
-  readonly api: ServerProcess;
-  readonly empty: ServerProcess;
-  readonly client: ApiClient;
-  readonly load: Pick<LoadCase, 'connections' | 'token'>;
-}
-
-async function startPair({ stage, meter }: Bench, token?: string): Promise<Pair> {
-  const [api, empty] = await Promise.all([stage.start(), stage.start('dist/bench/servers/empty-route.js')]);
-  const client = new ApiClient(api, TENANT, token ?? (await stage.token(TENANT)));
-  const load = { connections: CONNECTIONS, token: client.token };
-  const key = await SigningKey.create(client, KINDS[0]!);
-  await meter.warmUp(
-    { ...load, servers: [empty], requests: key.emptyRequests() },
-    { ...load, servers: [api], requests: key.signRequests('raw') },
-  );
-  return { api, empty, client, load };
-}
-
-async function stopPair({ stage }: Bench, { api, empty }: Pair): Promise<void> {
-  await stage.stop(empty);
-  await stage.stop(api);
-}
+const SAMPLE = 3;
 
 async function run(bench: Bench): Promise<void> {
-  let pair = await startPair(bench);
+  const { pairs, scale } = bench;
   for (const kind of KINDS) {
-    const key = await SigningKey.create(pair.client, kind);
-    const measured = [await measure(bench, pair, key)];
-    while (measured.length < Math.ceil(kind.processes * bench.scale.turns)) {
-      await stopPair(bench, pair);
-      pair = await startPair(bench, pair.client.token);
-      measured.push(await measure(bench, pair, key));
+    const key = await SigningKey.create((await pairs.current()).client, kind);
+    const measured = [await measure(bench, key)];
+    while (measured.length < Math.ceil(kind.processes * scale.turns)) {
+      await pairs.fresh();
+      measured.push(await measure(bench, key));
     }
     const whole = together(measured);
     const isSlow = kind.aboveEmpty !== undefined;
-    tell(bench, key, whole, isSlow ? await rareRoute(bench, pair, key, whole) : undefined);
+    tell(bench, key, whole, isSlow ? await rareRoute(bench, key, whole) : undefined);
     await prove(bench, key, whole);
   }
-  await stopPair(bench, pair);
 }
 
 type Outcomes = Readonly<{ empty: Outcome; raw: Outcome; digest?: Outcome }>;
@@ -62,7 +31,8 @@ interface Measured {
   readonly signUs: readonly number[];
 }
 
-async function measure(bench: Bench, { api, empty, load }: Pair, key: SigningKey): Promise<Measured> {
+async function measure(bench: Bench, key: SigningKey): Promise<Measured> {
+  const { api, empty, load } = await bench.pairs.current();
   const { kind } = key;
   const besideOpenSsl = kind.aboveEmpty !== undefined;
   const signing = (type: MessageType): LoadCase => ({
@@ -107,13 +77,9 @@ function together(measured: readonly Measured[]): Measured {
  * with `openssl` keeping the cores as busy as the signatures do. Under full load it runs from warm caches; what it costs
  * here is what a signature's request costs without the signature.
  */
-async function rareRoute(
-  bench: Bench,
-  { empty, load }: Pair,
-  key: SigningKey,
-  { outcomes }: Measured,
-): Promise<Figures> {
-  const { records, commits } = await signaturesOf(bench.stage, TENANT, key.key.key_id);
+async function rareRoute(bench: Bench, key: SigningKey, { outcomes }: Measured): Promise<Figures> {
+  const { empty, load, client } = await bench.pairs.current();
+  const { records, commits } = await signaturesOf(bench.stage, client.tenant, key.key.key_id);
   const pace = { perSecond: outcomes.raw.figures.perSecond, group: Math.round(records / commits) };
   const rare = { ...load, servers: [empty], requests: key.emptyRequests(), pace };
   const turns: Outcome[] = [];
@@ -167,7 +133,8 @@ async function prove(bench: Bench, key: SigningKey, { outcomes }: Measured): Pro
   const { title } = key.kind;
   const signed = (['raw', 'digest'] as const).filter((type) => outcomes[type]);
   const answered = signed.reduce((sum, type) => sum + outcomes[type]!.answered, 0);
-  const { records } = await signaturesOf(bench.stage, TENANT, key.key.key_id);
+  const { client } = await bench.pairs.current();
+  const { records } = await signaturesOf(bench.stage, client.tenant, key.key.key_id);
   bench.report.proof(
     `${title}: each signature is recorded`,
     records === answered,
@@ -183,4 +150,4 @@ async function prove(bench: Bench, key: SigningKey, { outcomes }: Measured): Pro
   );
 }
 
-export const SIGNING: BenchPart = { name: 'sign', title: 'Signing', run };
+export const SIGNING: BenchPart = { name: 'sign', title: 'Signing', paired: true, run };

@@ -2,18 +2,10 @@ import type { Bench, BenchPart } from '../bench-part.js';
 import { KINDS } from './kinds.js';
 import { SigningKey } from './signing-key.js';
 
-const TENANT = 'bench-verifying';
-const CONNECTIONS = 64;
-
-async function run({ stage, meter, speeds, report }: Bench): Promise<void> {
-  const [api, empty] = await Promise.all([stage.start(), stage.start('dist/bench/servers/empty-route.js')]);
-  const client = await stage.client(api, TENANT);
+async function run({ meter, pairs, speeds, report }: Bench): Promise<void> {
+  const { api, empty, client, load } = await pairs.current();
   const first = await SigningKey.create(client, KINDS[0]!);
-  const load = { connections: CONNECTIONS, token: client.token };
-  await meter.warmUp(
-    { ...load, servers: [empty], requests: first.emptyRequests() },
-    { ...load, servers: [api], requests: await first.verifyRequests(client) },
-  );
+  await meter.warmUp({ ...load, servers: [api], requests: await first.verifyRequests(client) });
   for (const kind of KINDS) {
     const key = await SigningKey.create(client, kind);
     const { verifyUs } = await speeds.latest(kind.speed);
@@ -38,8 +30,6 @@ async function run({ stage, meter, speeds, report }: Bench): Promise<void> {
       answer?.body ?? '',
     );
   }
-  await stage.stop(empty);
-  await stage.stop(api);
 }
 
-export const VERIFYING: BenchPart = { name: 'verify', title: 'Verifying', run };
+export const VERIFYING: BenchPart = { name: 'verify', title: 'Verifying', paired: true, run };
