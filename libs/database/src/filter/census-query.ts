@@ -19,45 +19,52 @@ export interface Census {
 export type CensusLine = (Census & { readonly position: null }) | ({ readonly stream: null } & Match);
 
 export interface CensusScope {
-  /** So many rows of each stream are looked at. */
-  readonly rows: number;
-  /** So many of those that are among the rows of every stream are named, in order; all streams must have that order. */
-  readonly together?: number;
+  /** Rows of each stream are counted up to here. */
+  readonly most: number;
+  /** Asks for rows that all streams begin with, all of which must have the listing's order. */
+  readonly together?: {
+    /** So many rows of each stream are looked at. */
+    readonly within: number;
+    /** So many of those that are in every stream are named. */
+    readonly limit: number;
+  };
 }
 
 /**
  * For each stream the rows that the listing still has to expect of it, counted up to a bound, and how far those counted
- * reach: the further, the sparser the stream is there. All rows that come before where the shortest reach ends are looked
- * at, so that those found together are the first that there are.
+ * reach: the further, the sparser the stream is there. What is in the beginnings of all streams are the first rows that are
+ * in all of them. PostgreSQL reads a beginning as far as it is asked for it: no further than counted, if many are together.
  */
 export function censusQuery(
   resource: ListResource,
   terms: TermIndex,
   listing: Listing,
   streams: readonly Stream[],
-  { rows, together }: CensusScope,
+  { most, together }: CensusScope,
 ): SqlQuery {
   const { bind, values } = new Parameters();
   const tenant = bind(listing.tenantId);
-  const most = bind(rows);
+  const counted = bind(most);
+  const within = together ? bind(together.within) : counted;
   const inOrder = listing.sort.name === terms.sort;
   const columns = [terms.sortColumn, terms.idColumn];
   const window = (stream: Stream, n: number): string => `w${n} AS MATERIALIZED (
       SELECT ${stream.position.map(({ sql }, column) => `${sql} AS ${columns[column]}`).join(', ')} FROM ${stream.from}
        WHERE ${stream.tenantColumn} = ${tenant} AND ${stream.where(bind)}
          AND ${inOrder && stream.ordered ? continued(stream.position, listing, bind) : 'true'}
-       ${stream.ordered ? orderBy(stream.position, listing.sort) : ''} LIMIT ${most})`;
+       ${stream.ordered ? orderBy(stream.position, listing.sort) : ''} LIMIT ${within})`;
   const count = ({ ordered }: Stream, n: number): string => {
     const last = `${listing.sort.mode === 'asc' ? 'max' : 'min'}(${terms.sortColumn})`;
     const reach = ordered ? keyText({ sql: last, type: 'timestamptz' }) : 'NULL';
-    return `SELECT ${n} AS stream, count(*)::int AS rows, ${reach} AS reach, NULL::text[] AS position FROM w${n}`;
+    return `SELECT ${n} AS stream, count(*)::int AS rows, ${reach} AS reach, NULL::text[] AS position
+      FROM (SELECT * FROM w${n} LIMIT ${counted}) AS counted`;
   };
   const lines = streams.map(count);
-  if (together !== undefined) {
+  if (together) {
     const position = positionOf(resource, terms, 'met');
     const all = streams.map((_, n) => `TABLE w${n}`).join(' INTERSECT ');
     lines.push(`(SELECT NULL, NULL, NULL, ARRAY[${position.map(keyText).join(', ')}] FROM (${all}) AS met
-       ${orderBy(position, listing.sort)} LIMIT ${bind(together)})`);
+       ${orderBy(position, listing.sort)} LIMIT ${bind(together.limit)})`);
   }
   const text = `WITH ${streams.map(window).join(', ')}\n${lines.join('\n UNION ALL ')}`;
   return { text, params: values };

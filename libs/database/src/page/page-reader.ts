@@ -89,7 +89,8 @@ export class PageReader<Row extends object> {
   ): Promise<Surveyed> {
     if (streams.length === 0) return { census: [], together: [] };
     const { resource, listing } = this;
-    const scope = exact ? { rows: SURVEYED, together: listing.limit + 1 } : { rows: few };
+    const together = { within: SURVEYED, limit: listing.limit + 1 };
+    const scope = { most: few, ...(exact && { together }) };
     const lines = await this.tx.run<CensusLine>(censusQuery(resource, terms, listing, streams, scope));
     const census = lines
       .filter((line) => line.stream !== null)
