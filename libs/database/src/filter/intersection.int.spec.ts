@@ -19,7 +19,8 @@ const KEYS_OF = `
          array_remove(ARRAY[CASE WHEN n % 2 = 0 OR $2 OR n >= ${SIZE - 20} THEN 'even' END,
                             CASE WHEN n % 2 = 1 OR $2 OR n >= ${SIZE - 20} THEN 'odd' END,
                             CASE WHEN n < 6000 AND n % 2 = 0 OR n >= 6000 AND n % 2 = 1 THEN 'turned' END,
-                            CASE WHEN n % 5 = 0 THEN 'fifth' END, CASE WHEN n / 5 % 5 = 0 THEN 'other-fifth' END], NULL),
+                            CASE WHEN n % 5 = 0 THEN 'fifth' END, CASE WHEN n / 5 % 5 = 0 THEN 'other-fifth' END,
+                            CASE WHEN n % 50 = 0 THEN 'seldom' END, CASE WHEN n >= 9000 THEN 'late' END], NULL),
          jsonb_build_object('deep', jsonb_build_object('n', n % 2)), timestamptz '2025-01-01' + (n / 3) * interval '1 ms'
     FROM generate_series(0, $3::int - 1) AS n`;
 
@@ -92,11 +93,19 @@ describe('several equalities at once', () => {
     },
   );
 
-  it.each(['asc', 'desc'] as const)(
-    'fetches a page and no more of two that meet now and then, %s',
-    async (mode) => {
-      const often = listing('tags[ct]fifth;tags[ct]other-fifth', 'creation_ts', mode);
-      expect(await rowsSeen(() => listPage(database, KEYS, often))).toBe(50);
+  it.each([
+    ['tags[ct]fifth;tags[ct]other-fifth', 'asc', 50],
+    ['tags[ct]fifth;tags[ct]other-fifth', 'desc', 50],
+    // One that is much rarer, or begins late: its own first rows are the page.
+    ['tags[ct]even;tags[ct]seldom', 'asc', 60],
+    ['tags[ct]even;tags[ct]seldom', 'desc', 60],
+    ['tags[ct]odd;tags[ct]late', 'asc', 110],
+    ['tags[ct]odd;tags[ct]late', 'desc', 50],
+  ] as const)(
+    'fetches little more than a page of %s, %s, which meet now and then',
+    async (filter, mode, most) => {
+      const often = listing(filter, 'creation_ts', mode);
+      expect(await rowsSeen(() => listPage(database, KEYS, often))).toBeLessThanOrEqual(most);
     },
   );
 
@@ -119,6 +128,7 @@ describe('several equalities at once', () => {
       'tags[ct]fifth;tags[ct]other-fifth',
       'tags[ct]fifth;tags[ct]other-fifth;tags[ct]odd',
       'tags[ct]fifth;algorithm[eq]RSA',
+      'algorithm[eq]RSA;algorithm[eq]"RSA";size[eq]2048',
       'tags[ct]odd;tags[ct]turned',
       'tags[ct]turned;tags[ct]even;name[ct]a',
       'size[eq]2048',
@@ -143,25 +153,57 @@ describe('several equalities at once', () => {
     }
   });
 
-  it('does not end a listing where keys stopped matching between two statements', async () => {
-    let hidden = false;
-    const runner: StatementRunner = {
-      run: async <Row extends object>(query: SqlQuery): Promise<Row[]> => {
-        const rows = await database.run<Row>(query);
-        if (!hidden && query.text.includes('key_matches')) {
-          hidden = true;
-          await database.run({
-            text: `UPDATE kms_key SET tags = '{odd}' WHERE key_id = 'key-${SIZE - 20}'`,
-            params: [],
-          });
-        }
-        return rows;
-      },
-    };
-    await database.run({ text: 'BEGIN', params: [] });
-    const page = await listPage<KeyRow>(runner, KEYS, { ...listing('tags[ct]even;tags[ct]odd'), limit: 5 });
-    expect(page.rows.map((row) => row.key_id)).toEqual([19, 18, 17, 16].map((n) => `key-${SIZE - n}`));
-    expect(page.after?.[1]).toBe(`key-${SIZE - 16}`);
-    await database.run({ text: 'ROLLBACK', params: [] });
+  const PAGED = [
+    'tags[ct]fifth;tags[ct]other-fifth',
+    'tags[ct]fifth;tags[ct]other-fifth;tags[ct]odd',
+    'tags[ct]even;tags[ct]seldom',
+  ].flatMap((filter) =>
+    (['asc', 'desc'] as const).flatMap((mode) => [7, 50].map((limit) => [filter, mode, limit] as const)),
+  );
+
+  it.each(PAGED)('goes on from page to page of %s, %s, by %s', async (filter, mode, limit) => {
+    const all = await database.run<KeyRow>(scanQuery(KEYS, listing(filter, 'creation_ts', mode, SIZE)));
+    const pages: number[] = [];
+    const seen: string[] = [];
+    let after: readonly string[] | undefined;
+    do {
+      const one = { ...listing(filter, 'creation_ts', mode, limit), after };
+      const page = await listPage<KeyRow>(database, KEYS, one);
+      pages.push(page.rows.length);
+      seen.push(...page.rows.map((row) => row.key_id));
+      after = page.after;
+    } while (after);
+    expect(seen).toEqual(all.map((row) => row.key_id));
+    expect(new Set(pages.slice(0, -1))).toEqual(new Set([limit]));
   });
+
+  it.each([
+    ['tags[ct]even;tags[ct]odd', 'key_matches', SIZE - 20, [19, 18, 17, 16].map((n) => SIZE - n)],
+    ['tags[ct]fifth;tags[ct]other-fifth', 'INTERSECT', 25, [0, 50, 75, 100]],
+  ])(
+    'does not end %s where keys stopped matching between two statements',
+    async (filter, statement, changed, shown) => {
+      let hidden = false;
+      const runner: StatementRunner = {
+        run: async <Row extends object>(query: SqlQuery): Promise<Row[]> => {
+          const rows = await database.run<Row>(query);
+          if (!hidden && query.text.includes(statement)) {
+            hidden = true;
+            await database.run({
+              text: `UPDATE kms_key SET tags = '{odd}' WHERE key_id = 'key-' || to_char($1::int, 'FM00000')`,
+              params: [changed],
+            });
+          }
+          return rows;
+        },
+      };
+      await database.run({ text: 'BEGIN', params: [] });
+      const page = await listPage<KeyRow>(runner, KEYS, { ...listing(filter), limit: 5 });
+      expect(hidden).toBe(true);
+      const ids = shown.map((n) => `key-${String(n).padStart(5, '0')}`);
+      expect(page.rows.map((row) => row.key_id)).toEqual(ids);
+      expect(page.after?.[1]).toBe(ids.at(-1));
+      await database.run({ text: 'ROLLBACK', params: [] });
+    },
+  );
 });

@@ -17,6 +17,10 @@ export interface Stream {
   readonly where: (bind: Bind) => string;
 }
 
+/** Whether exactly the rows of a stream meet the condition. */
+export const hasStream = (condition: Condition): boolean =>
+  conditionTerm(condition) !== undefined || isIndexed(condition);
+
 /** The streams that conditions of the listing have, none twice. */
 export function streamsOf(resource: ListResource, conditions: readonly Condition[]): Stream[] {
   const { terms } = resource;

@@ -1,32 +1,24 @@
-import { byRarity, censusQuery, type CensusLine } from '../filter/census-query.js';
+import { byRarity, censusQuery, type Census } from '../filter/census-query.js';
 import { isIndexedSort, scanQuery, sourceQuery, type Listing, type RowSource } from '../filter/list-query.js';
 import type { ListResource, TermIndex } from '../filter/list-resource.js';
 import { conditionMark } from '../filter/marks.js';
 import { matchQuery, matchSource, type Match } from '../filter/match-query.js';
-import { streamSource, streamsOf, wholeTable, type Stream } from '../filter/stream.js';
+import { hasStream, streamSource, streamsOf, wholeTable, type Stream } from '../filter/stream.js';
+import type { SortMode } from '../filter/sort-key.js';
 import type { SqlQuery } from '../sql-query.js';
 import type { Page, StatementRunner } from './page.js';
 
-interface Counted {
+interface Counted extends Omit<Census, 'stream'> {
   readonly stream: Stream;
-  readonly rows: number;
-}
-
-/** What streams are found to be. */
-interface Surveyed {
-  /** The rarest first. */
-  readonly census: readonly Counted[];
-  /** The first rows that are in all of them, as far as they were looked at; none where that was not asked. */
-  readonly together: readonly Match[];
 }
 
 type Keyed<Row> = Row & { readonly page_key: string[] };
 
-/** So many rows are fetched one by one, in order, before marks are intersected, which costs a page's rows alike. */
+/** So many rows are fetched one by one, in order, to save intersecting marks. */
 const TRIED = 200;
 
-/** So many of each stream are looked at for those that all have: what the first 200 cost that are fetched. */
-const SURVEYED = 1_000;
+/** So many rows of each stream are compared to find those that are in all; it costs what fetching 200 does. */
+const COMPARED = 1_000;
 
 /** So many are all fetched and sorted, where a listing is in another order than theirs. */
 const SORTED = 5_000;
@@ -60,14 +52,16 @@ export class PageReader<Row extends object> {
     }
     const few = inOrder ? TRIED : SORTED;
     const exact = inOrder && this.#sayAll(streams);
-    const { census, together } = await this.#survey(terms, streams, few, exact);
+    const census = await this.#survey(terms, streams, few, exact);
     const [rarest] = census;
     if (rarest?.rows === 0) return { rows: [] };
+    const together = census.flatMap((one) => one.together ?? []).map((position) => ({ position }));
     if (together.length > listing.limit) return this.#shown(together);
     if (rarest && rarest.rows < few) return this.#walk(terms, rarest.stream);
     const ordered = census.find(({ stream }) => stream.ordered)?.stream;
     const walked = ordered ?? wholeTable(resource, terms);
-    const begin = exact ? undefined : await (inOrder ? this.#walk(terms, walked, TRIED) : this.#try());
+    const isTried = exact && isWithin(census, listing.sort.mode);
+    const begin = isTried ? undefined : await (inOrder ? this.#walk(terms, walked, TRIED) : this.#try());
     if (begin?.after) return begin;
     // One mark alone finds no less than its own stream, which is known to be long.
     const single = this.#marks.size <= ((inOrder ? ordered : rarest) ? 1 : 0);
@@ -77,26 +71,26 @@ export class PageReader<Row extends object> {
 
   /** Whether what is in all of these streams is the page, and they have its order. */
   #sayAll(streams: readonly Stream[]): boolean {
+    const { conditions, where = [] } = this.listing;
     const inOrder = streams.every(({ ordered }) => ordered);
-    return streams.length > 1 && inOrder && this.#allMarked && streams.length === this.#marks.size;
+    return streams.length > 1 && inOrder && where.length === 0 && conditions.every(hasStream);
   }
 
+  /** The streams, the rarest first; if what is in all of them is the page, with what they have together. */
   async #survey(
     terms: TermIndex,
     streams: readonly Stream[],
-    few: number,
+    most: number,
     exact: boolean,
-  ): Promise<Surveyed> {
-    if (streams.length === 0) return { census: [], together: [] };
+  ): Promise<Counted[]> {
+    if (streams.length === 0) return [];
     const { resource, listing } = this;
-    const together = { within: SURVEYED, limit: listing.limit + 1 };
-    const scope = { most: few, ...(exact && { together }) };
-    const lines = await this.tx.run<CensusLine>(censusQuery(resource, terms, listing, streams, scope));
-    const census = lines
-      .filter((line) => line.stream !== null)
+    const together = { within: COMPARED, limit: listing.limit + 1 };
+    const scope = { most, ...(exact && { together }) };
+    const census = await this.tx.run<Census>(censusQuery(resource, terms, listing, streams, scope));
+    return census
       .sort(byRarity(listing.sort.mode))
-      .flatMap(({ stream, rows }) => streams.slice(stream, stream + 1).map((one) => ({ stream: one, rows })));
-    return { census, together: lines.filter((line) => line.stream === null) };
+      .flatMap((one) => streams.slice(one.stream, one.stream + 1).map((stream) => ({ ...one, stream })));
   }
 
   /** The page, if it is full, out of the first rows in the order of the sort; not where no index has that order. */
@@ -147,5 +141,12 @@ export class PageReader<Row extends object> {
     return { rows: rows.map(withoutKey), ...(after && { after }) };
   }
 }
+
+/** Whether the counted rows of the rarest stream lie in the beginnings of the others, so that fetching them finds no more. */
+const isWithin = ([rarest, ...others]: readonly Counted[], mode: SortMode): boolean =>
+  others.every(({ end }) => {
+    if (end === null || typeof rarest?.reach !== 'string') return false;
+    return mode === 'asc' ? rarest.reach <= end : rarest.reach >= end;
+  });
 
 const withoutKey = <Row>({ page_key: _, ...row }: Keyed<Row>): Row => row as unknown as Row;
