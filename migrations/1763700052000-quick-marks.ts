@@ -6,8 +6,8 @@ const MARKED =
 /**
  * Marks that cost little more than half (docs/adr/0007-equalities-intersect-in-one-index.md): SHA-256, 5 µs a call, is
  * for a key's tenant and state only, and its values are hashed by what hash indexes hash with. A state and another value
- * are one mark, and nothing has to be intersected. Built beside those that are in use, so that keys are read, listed and
- * signed with meanwhile; who writes keys waits. The next migration puts them in their place.
+ * are found by one mark. Built beside those that are in use, so that keys are read, listed and signed with meanwhile; who
+ * writes keys waits. The next migration puts them in their place.
  */
 export class QuickMarks1763700052000 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
