@@ -60,14 +60,17 @@ describe.each(['PostgreSQL', 'Redis'])('a job that %s tells of', (backend) => {
     stage = await JobStage.open(redis?.url);
   });
 
-  /** A delivery that is left lets its tenant go before others once more than its jobs do. */
+  /** A delivery left over gives its tenant one more turn than it has jobs. */
   const forgetDeliveries = async (): Promise<void> => {
     const connection = redis && openRedis(redis.url);
     const queue = openQueue({ redisUrl: redis?.url, databaseUrl: stage.test.appUrl }, connection);
-    await queue.waitUntilReady();
-    await queue.drain();
-    await queue.close();
-    connection?.disconnect();
+    try {
+      await queue.waitUntilReady();
+      await queue.drain();
+    } finally {
+      await queue.close();
+      connection?.disconnect();
+    }
   };
 
   // A process that does not know a kind would take the next test's deliveries, for nothing.
