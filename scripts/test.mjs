@@ -1,5 +1,5 @@
 /**
- * `npm test`: everything that must hold, one step after the other. `npm test -- --only unit integration` runs some
+ * `npm test`: everything that must hold, one step after the other, and some beside each other at the end. `npm test -- --only unit integration` runs some
  * steps only. The last line says how many tests passed and failed: each single test of vitest counts, and each other
  * step as one.
  */
@@ -131,7 +131,7 @@ const STEPS = {
   },
 };
 
-/** Steps that wait for processes most of the time, and what runs beside them meanwhile: two lanes of about one length. */
+/** The programs' tests wait a third of the time, which the others use: two lanes of about one length. */
 const BESIDE_EACH_OTHER = [['program'], ['chaos', 'node24', 'bench']];
 /** Needs what others report. */
 const LAST = 'engine-table';
