@@ -9,29 +9,32 @@ export interface LockWaits {
   readonly share: number;
 }
 
-/** Looks again and again whether a backend of the application waits for a lock. */
+/** Looks again and again, while it is to, whether a backend of the application waits for a lock. */
 export class LockWatch {
   #looks = 0;
   #waits = 0;
-  #stopped = false;
-  #running: Promise<void> = Promise.resolve();
 
-  private constructor(private readonly stage: Stage) {}
+  constructor(private readonly stage: Stage) {}
 
-  static async start(stage: Stage): Promise<LockWatch> {
-    const watch = new LockWatch(stage);
-    watch.#running = watch.#watch();
-    return watch;
-  }
-
-  async stop(): Promise<LockWaits> {
-    this.#stopped = true;
-    await this.#running;
+  /** All that was seen so far. */
+  get waits(): LockWaits {
     return { looks: this.#looks, share: this.#waits / this.#looks };
   }
 
-  async #watch(): Promise<void> {
-    while (!this.#stopped) {
+  /** Looks for as long as the work takes. */
+  async during<T>(work: () => Promise<T>): Promise<T> {
+    const ended = new AbortController();
+    const looking = this.#lookUntil(ended.signal);
+    try {
+      return await work();
+    } finally {
+      ended.abort();
+      await looking;
+    }
+  }
+
+  async #lookUntil(ended: AbortSignal): Promise<void> {
+    while (!ended.aborted) {
       const { rows } = await this.stage.owner.query<{ waiting: boolean }>({
         name: 'bench-lock-watch',
         text: `SELECT EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted) AS waiting`,
