@@ -17,8 +17,8 @@ type Keyed<Row> = Row & { readonly page_key: string[] };
 /** So many rows are fetched one by one, in order, to save intersecting marks. */
 const TRIED = 200;
 
-/** So many rows of each stream are compared to find those that are in all; it costs what fetching 200 does. */
-const COMPARED = 1_000;
+/** So many rows of each stream are compared to find those that are in all; it costs less than fetching 200. */
+const COMPARED = 500;
 
 /** So many are all fetched and sorted, where a listing is in another order than theirs. */
 const SORTED = 5_000;
