@@ -9,7 +9,7 @@ export interface LockWaits {
   readonly share: number;
 }
 
-/** Looks again and again, while it is to, whether a backend of the application waits for a lock. */
+/** Looks again and again, while some work is done, whether a backend of the application waits for a lock. */
 export class LockWatch {
   #looks = 0;
   #waits = 0;
