@@ -6,12 +6,18 @@ import { FIELDS } from './testing/fields.js';
 const contradictory = (filter: string): boolean => areContradictory(parseFilter([filter], FIELDS));
 
 describe('conditions', () => {
-  it.each(['name[eq]a;name[eq]b', 'name[eq]a;size[gt]1;name[eq]b', 'name[eq]a;name[eq]a;name[eq]b'])(
-    'contradict each other: %s',
-    (filter) => {
-      expect(contradictory(filter)).toBe(true);
-    },
-  );
+  it.each([
+    'name[eq]a;name[eq]b',
+    'name[eq]a;size[gt]1;name[eq]b',
+    'name[eq]a;name[eq]a;name[eq]b',
+    'size[eq]1;size[eq]2',
+    'metadata.a[eq]x;metadata.a[eq]y',
+    'metadata.a.b[eq]5;tags[ct]a;metadata.a.b[eq]6',
+    'metadata.a[eq]5;metadata.a[eq]x',
+    'metadata.a[eq]true;metadata.a[eq]false',
+  ])('contradict each other: %s', (filter) => {
+    expect(contradictory(filter)).toBe(true);
+  });
 
   it.each([
     'name[eq]a',
@@ -23,6 +29,10 @@ describe('conditions', () => {
     'tags[ct]a;tags[ct]b',
     'size[eq]1;size[eq]1.0',
     'metadata.a[eq]5;metadata.a[eq]5.0',
+    'metadata.a[eq]5;metadata.a[eq]6.0',
+    'metadata.a[eq]x;metadata.b[eq]y',
+    'metadata.a[eq]x;metadata.a.b[eq]y',
+    'metadata.a[eq]x;metadata.a[ne]y',
   ])('do not contradict each other: %s', (filter) => {
     expect(contradictory(filter)).toBe(false);
   });

@@ -6,12 +6,19 @@ import { isNumberSyntax } from './literals.js';
  * yet not meet it, because marks are hashed: it is tried again on each of them. The texts are those that the
  * database's `key_marks()` makes of a row. Numbers have one in their plainest spelling only (`5`, not `5.0`, `1e2`).
  */
-export function conditionMark({ field, path, operator, operand }: Condition): string | undefined {
-  const value = operand[0] ?? '';
+export function conditionMark(condition: Condition): string | undefined {
+  const { field, path, operator } = condition;
   if (field.mark === undefined || operator !== (field.kind === 'list' ? 'ct' : 'eq')) return undefined;
-  const isNumber = field.kind === 'number' || (field.kind === 'json' && isNumberSyntax(value));
-  if (isNumber && !isPlain(value)) return undefined;
+  const value = onlySpelling(condition);
+  if (value === undefined) return undefined;
   return `${field.mark}:${field.kind === 'json' ? `${path.map(counted).join('')}=${value}` : value}`;
+}
+
+/** The condition's operand, if no other text is equal to it: a number is, unless it is in its plainest spelling. */
+export function onlySpelling({ field, operand: [value = ''] }: Condition): string | undefined {
+  if (field.kind === 'date') return undefined;
+  const isNumber = field.kind === 'number' || (field.kind === 'json' && isNumberSyntax(value));
+  return isNumber && !isPlain(value) ? undefined : value;
 }
 
 /** A name after its length in characters, so that no two paths read the same. */
