@@ -1,7 +1,7 @@
 import type { SqlQuery } from '../sql-query.js';
 import { continued, keyText, orderBy, type Listing } from './list-query.js';
 import type { ListResource, TermIndex } from './list-resource.js';
-import type { Match } from './match-query.js';
+import type { Position } from './match-query.js';
 import { Parameters } from './parameters.js';
 import type { SortMode } from './sort-key.js';
 import { positionOf, type Stream } from './stream.js';
@@ -16,7 +16,7 @@ export interface Census {
   /** How far its beginning reaches; null where that was not asked for, or many rows are together. */
   readonly end: string | null;
   /** The positions of rows that are in the beginnings of all streams, in order; null where there are none. */
-  readonly together: readonly Match['position'][] | null;
+  readonly together: readonly Position[] | null;
 }
 
 export interface CensusScope {

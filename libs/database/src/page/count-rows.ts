@@ -4,7 +4,7 @@ import type { Listing } from '../filter/list-query.js';
 import type { ListResource } from '../filter/list-resource.js';
 import { listingError } from '../filter/listing-error.js';
 import { conditionMark } from '../filter/marks.js';
-import { matchQuery, matchSource, type Match } from '../filter/match-query.js';
+import { idsSource, matchQuery, type Match } from '../filter/match-query.js';
 import type { StatementRunner } from './page.js';
 
 /** Up to here the rows with all marks are fetched one by one; more are counted by passing through the table. */
@@ -24,7 +24,8 @@ export async function countRows<Row extends object>(
   try {
     const matches = await findMatches(tx, resource, listing);
     if (matches?.length === 0) return [];
-    const source = matches && matches.length < FEW ? matchSource(matches, resource.id.type) : undefined;
+    const ids = matches?.map(({ id }) => id);
+    const source = ids && ids.length < FEW ? idsSource(ids, resource) : undefined;
     return await tx.run<Row>(countQuery(resource, listing, columns, source));
   } catch (error) {
     throw listingError(error, listing.conditions);
@@ -39,6 +40,5 @@ async function findMatches(
   const { terms, matches } = resource;
   const marks = conditions.map(conditionMark).filter((mark) => mark !== undefined);
   if (!terms || !matches || marks.length === 0) return undefined;
-  const sort = { name: terms.sort, path: [], mode: 'asc' } as const;
-  return tx.run<Match>(matchQuery(resource, terms, matches, { sort }, [...new Set(marks)], FEW, false));
+  return tx.run<Match>(matchQuery(terms, matches, [...new Set(marks)], FEW));
 }

@@ -2,7 +2,15 @@ import { byRarity, censusQuery, type Census } from '../filter/census-query.js';
 import { isIndexedSort, scanQuery, sourceQuery, type Listing, type RowSource } from '../filter/list-query.js';
 import type { ListResource, TermIndex } from '../filter/list-resource.js';
 import { conditionMark } from '../filter/marks.js';
-import { matchQuery, matchSource, type Match } from '../filter/match-query.js';
+import {
+  candidatesQuery,
+  idsSource,
+  knownRows,
+  markedRows,
+  matchQuery,
+  type Candidates,
+  type Match,
+} from '../filter/match-query.js';
 import { hasStream, streamSource, streamsOf, wholeTable, type Stream } from '../filter/stream.js';
 import type { SortMode } from '../filter/sort-key.js';
 import type { SqlQuery } from '../sql-query.js';
@@ -14,11 +22,17 @@ interface Counted extends Omit<Census, 'stream'> {
 
 type Keyed<Row> = Row & { readonly page_key: string[] };
 
+/** What one of `candidatesQuery` is: without a row where `is_listed` is null. */
+type Candidate<Row> = Keyed<Row> & { readonly is_listed: true | null };
+
 /** So many rows are fetched one by one, in order, to save intersecting marks. */
 const TRIED = 200;
 
-/** So many rows of each stream are compared to find those that are in all; it costs less than fetching 200. */
-const COMPARED = 500;
+/**
+ * So many pages of each stream, and no fewer rows than are tried, are compared to find what is in all: two that a sixth
+ * of the rows have each meet in a page. It costs less than fetching 200 rows.
+ */
+const COMPARED_PAGES = 6;
 
 /** So many are all fetched and sorted, where a listing is in another order than theirs. */
 const SORTED = 5_000;
@@ -55,8 +69,8 @@ export class PageReader<Row extends object> {
     const census = await this.#survey(terms, streams, few, exact);
     const [rarest] = census;
     if (rarest?.rows === 0) return { rows: [] };
-    const together = census.flatMap((one) => one.together ?? []).map((position) => ({ position }));
-    if (together.length > listing.limit) return this.#shown(together);
+    const together = census.flatMap((one) => one.together ?? []);
+    if (together.length > listing.limit) return this.#candidates(terms, knownRows(together, resource));
     if (rarest && rarest.rows < few) return this.#walk(terms, rarest.stream);
     const ordered = census.find(({ stream }) => stream.ordered)?.stream;
     const walked = ordered ?? wholeTable(resource, terms);
@@ -85,7 +99,8 @@ export class PageReader<Row extends object> {
   ): Promise<Counted[]> {
     if (streams.length === 0) return [];
     const { resource, listing } = this;
-    const together = { within: COMPARED, limit: listing.limit + 1 };
+    const limit = listing.limit + 1;
+    const together = { within: Math.max(most, COMPARED_PAGES * limit), limit };
     const scope = { most, ...(exact && { together }) };
     const census = await this.tx.run<Census>(censusQuery(resource, terms, listing, streams, scope));
     return census
@@ -107,25 +122,26 @@ export class PageReader<Row extends object> {
   /** The page of the rows with all marks; undefined where they are too many to be fetched, and to be sorted. */
   async #intersect(terms: TermIndex, inOrder: boolean): Promise<Page<Row> | undefined> {
     const { resource, listing } = this;
+    const marks = [...this.#marks];
     if (!resource.matches) return undefined;
-    const exact = inOrder && this.#allMarked;
-    const most = exact ? listing.limit + 1 : SORTED;
-    const query = matchQuery(resource, terms, resource.matches, listing, [...this.#marks], most, exact);
-    const matches = await this.tx.run<Match>(query);
-    if (matches.length === 0) return { rows: [] };
-    if (!exact) {
-      return matches.length < SORTED ? this.#from(matchSource(matches, resource.id.type)) : undefined;
+    if (inOrder && this.#allMarked) {
+      return this.#candidates(terms, markedRows(resource.matches, listing, marks));
     }
-    return this.#shown(matches);
+    const matches = await this.tx.run<Match>(matchQuery(terms, resource.matches, marks, SORTED));
+    if (matches.length === 0) return { rows: [] };
+    if (matches.length === SORTED) return undefined;
+    const ids = matches.map(({ id }) => id);
+    return this.#from(idsSource(ids, resource));
   }
 
-  /** The page of the first ones that there are, of which one more than it has tells that another page follows. */
-  async #shown(matches: readonly Match[]): Promise<Page<Row>> {
-    const { limit } = this.listing;
-    const shown = matches.slice(0, limit);
-    const { rows } = await this.#from(matchSource(shown, this.resource.id.type));
+  async #candidates(terms: TermIndex, candidates: Candidates): Promise<Page<Row>> {
+    const { tx, resource, listing } = this;
+    const found = await tx.run<Candidate<Row>>(candidatesQuery(resource, terms, listing, candidates));
     // What no longer has the values, or never had them, is left out; the next page continues all the same.
-    const after = matches.length > limit ? shown.at(-1)?.position : undefined;
+    const after = found.length > listing.limit ? found[listing.limit - 1]?.page_key : undefined;
+    const rows = found.flatMap(({ is_listed: isListed, ...row }) =>
+      isListed ? [withoutKey(row as unknown as Keyed<Row>)] : [],
+    );
     return { rows, ...(after && { after }) };
   }
 
