@@ -1,6 +1,6 @@
 import { ApiClient } from './api-client.js';
-import { KINDS } from './cases/kinds.js';
-import { SigningKey } from './cases/signing-key.js';
+import { KINDS } from './kinds.js';
+import { SigningKey } from './signing-key.js';
 import type { LoadCase, Meter } from './measure.js';
 import type { ServerProcess } from './servers/server-process.js';
 import type { Stage } from './stage.js';

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import type { Bench, BenchPart } from '../bench-part.js';
 import { countUses } from './audit-census.js';
-import { KINDS } from './kinds.js';
-import { SigningKey } from './signing-key.js';
+import { KINDS } from '../kinds.js';
+import { SigningKey } from '../signing-key.js';
 
 const CONNECTIONS = 4;
 const ITEMS = 100;

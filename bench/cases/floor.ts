@@ -1,7 +1,7 @@
 import { timeStatement } from '../bare-statement.js';
 import type { Bench, BenchPart } from '../bench-part.js';
-import { KINDS } from './kinds.js';
-import { SigningKey } from './signing-key.js';
+import { KINDS } from '../kinds.js';
+import { SigningKey } from '../signing-key.js';
 
 const CONNECTIONS = 32;
 

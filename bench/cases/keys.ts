@@ -1,8 +1,8 @@
 import type { Bench, BenchPart } from '../bench-part.js';
 import { timeStatement } from '../bare-statement.js';
 import { countUses } from './audit-census.js';
-import { KINDS } from './kinds.js';
-import { SigningKey } from './signing-key.js';
+import { KINDS } from '../kinds.js';
+import { SigningKey } from '../signing-key.js';
 
 const TENANT = 'bench-keys';
 const KEYS = '/api/kms/v1/keys';

@@ -15,6 +15,12 @@ const WARMING = 8;
 const LARGEST = 200;
 /** Filters are many: a short look at each. */
 const LOOK_S = 0.15;
+/** Filters that are answered soon, by the ways that others are answered by. */
+const QUICK = [
+  'tags[ct]absent',
+  'tags[ct]newest;metadata.class[eq]newest',
+  'tags[ct]class-1;state[eq]disabled',
+];
 const SHOWN = 5;
 const FILTER_MS = 50;
 /** Marks of a third of the keys each, in one state. */
@@ -51,6 +57,15 @@ const loadOf = ({ api, client }: Listing, paths: readonly string[]): LoadCase =>
 const look = async (listing: Listing, path: string, seconds: number): Promise<Figures> =>
   (await listing.bench.meter.measure({ ...loadOf(listing, [path]), seconds })).figures;
 
+/** Some hundred requests a second are too few for V8: so many windows, on more connections than are measured. */
+async function warmUp(listing: Listing, filters: readonly string[], windows = 1): Promise<void> {
+  const paths = filters.map(
+    (filter) => `${KEYS}${query({ ...(filter && { filter }), limit: String(LIMIT) })}`,
+  );
+  const load = { ...loadOf(listing, paths), connections: WARMING };
+  await listing.bench.meter.warmUp(...Array.from({ length: windows }, () => load));
+}
+
 async function run(bench: Bench): Promise<void> {
   const { stage, report } = bench;
   const api = await stage.start();
@@ -61,11 +76,9 @@ async function run(bench: Bench): Promise<void> {
   report.proof('the keys are stored as the product stores them', seed.holds, seed.evidence);
   report.row(`filled in ${((performance.now() - since) / 1_000).toFixed(0)} s`, {});
   const listing = { bench, api, client };
-  const looks = ['', 'tags[ct]absent', 'tags[ct]class-1', 'tags[ct]newest;metadata.class[eq]newest'].map(
-    (filter) => `${KEYS}${query({ ...(filter && { filter }), limit: String(LIMIT) })}`,
-  );
-  await bench.meter.warmUp({ ...loadOf(listing, looks), connections: WARMING });
+  await warmUp(listing, ['', 'tags[ct]absent', 'tags[ct]class-1', 'tags[ct]newest;metadata.class[eq]newest']);
   await pages(listing);
+  await warmUp(listing, QUICK, 2);
   await filters(listing);
   await unindexed(listing);
   await statistics(listing);

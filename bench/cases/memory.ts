@@ -1,28 +1,24 @@
 import type { Bench, BenchPart } from '../bench-part.js';
-import { KINDS } from './kinds.js';
+import { KINDS } from '../kinds.js';
 import { loopLag } from './loop-lag.js';
-import { SigningKey } from './signing-key.js';
+import { SigningKey } from '../signing-key.js';
 
-const TENANT = 'bench-memory';
-const CONNECTIONS = 64;
 const SAMPLE_MS = 500;
 
-/** Memory and the event loop under full load for long. */
-async function run({ stage, report, scale }: Bench): Promise<void> {
-  const api = await stage.start();
-  const client = await stage.client(api, TENANT);
+/** Memory and the event loop under full load for long, of a server that has done all kinds of work before. */
+async function run({ stage, pairs, report, scale }: Bench): Promise<void> {
+  const { api, client, load } = await pairs.current();
   const key = await SigningKey.create(client, KINDS[0]!);
   const lag = loopLag(api);
   const samples: number[] = [];
   let sampling: NodeJS.Timeout | undefined;
   const result = await stage.load.run(
     {
+      ...load,
       ports: [api.port],
-      token: client.token,
       requests: key.signRequests('raw'),
-      connections: CONNECTIONS,
-      // Until then caches fill and hot functions are compiled.
-      warmUpMs: scale.seconds * 10_000,
+      // Until then caches fill and what was compiled for other work is compiled for this.
+      warmUpMs: scale.seconds * 3_000,
       until: { answers: scale.requests },
       keep: 0,
     },
@@ -56,7 +52,11 @@ async function run({ stage, report, scale }: Bench): Promise<void> {
   report.demand('event loop delay p99, ms', p99LagMs, 20);
   const { 200: answered = 0, ...others } = result.statuses;
   report.proof('each request is answered', Object.keys(others).length === 0, `${answered} answers`);
-  await stage.stop(api);
 }
 
-export const MEMORY: BenchPart = { name: 'memory', title: 'Memory and the event loop', run };
+export const MEMORY: BenchPart = {
+  name: 'memory',
+  title: 'Memory and the event loop',
+  paired: true,
+  run,
+};

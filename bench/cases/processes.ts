@@ -3,8 +3,8 @@ import { LockWatch } from '../lock-watch.js';
 import { median, merge, type LoadCase, type Outcome } from '../measure.js';
 import type { ServerProcess } from '../servers/server-process.js';
 import { countUses } from './audit-census.js';
-import { KINDS } from './kinds.js';
-import { SigningKey } from './signing-key.js';
+import { KINDS } from '../kinds.js';
+import { SigningKey } from '../signing-key.js';
 
 const TENANT = 'bench-processes';
 

@@ -9,8 +9,8 @@ import { API } from '../stage.js';
 import { PIN, SOFTHSM_MODULE, SoftTokens } from '../soft-token.js';
 import { BareToken, ECDSA_SHA_256, P256 } from './bare-token.js';
 import { loopLag } from './loop-lag.js';
-import { KINDS } from './kinds.js';
-import { SigningKey } from './signing-key.js';
+import { KINDS } from '../kinds.js';
+import { SigningKey } from '../signing-key.js';
 
 const TENANT = 'bench-token';
 const AT_ONCE = [1, 16, 64];

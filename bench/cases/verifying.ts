@@ -1,6 +1,6 @@
 import type { Bench, BenchPart } from '../bench-part.js';
-import { KINDS } from './kinds.js';
-import { SigningKey } from './signing-key.js';
+import { KINDS } from '../kinds.js';
+import { SigningKey } from '../signing-key.js';
 
 async function run({ meter, pairs, speeds, report }: Bench): Promise<void> {
   const { api, empty, client, load } = await pairs.current();

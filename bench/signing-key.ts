@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
-import type { ApiClient } from '../api-client.js';
-import type { KeptAnswer, RawRequest } from '../load/load-plan.js';
-import { openSslAccepts } from '../openssl.js';
+import type { ApiClient } from './api-client.js';
+import type { KeptAnswer, RawRequest } from './load/load-plan.js';
+import { openSslAccepts } from './openssl.js';
 import type { Kind } from './kinds.js';
 
 export interface Key {

@@ -10,6 +10,11 @@ export interface Kind {
   readonly speed: string;
   /** How often it is measured, in turns of the run: more where something must hold of it, and noise is large. */
   readonly turns: number;
+  /**
+   * How often a pair is warmed up with it first: not where the pair has signed like this before. What is signed on the
+   * pool takes ways of its own.
+   */
+  readonly warmUps: number;
   /** In how many pairs of fresh processes, in turns of the run; the turns above are of each pair. */
   readonly processes: number;
   /** What a signature may cost above the empty route, in signatures of `openssl`. */
@@ -27,6 +32,7 @@ export const KINDS: readonly Kind[] = [
     hash: 'sha256',
     speed: 'ecdsap256',
     turns: 0.75,
+    warmUps: 0,
     processes: 0.75,
   },
   {
@@ -37,6 +43,7 @@ export const KINDS: readonly Kind[] = [
     hash: 'sha256',
     speed: 'rsa2048',
     turns: 1.25,
+    warmUps: 1,
     processes: 0.25,
     aboveEmpty: 1.3,
   },
@@ -48,6 +55,7 @@ export const KINDS: readonly Kind[] = [
     hash: 'sha256',
     speed: 'rsa4096',
     turns: 1.25,
+    warmUps: 0,
     processes: 0.25,
     aboveEmpty: 1.1,
   },
@@ -59,6 +67,7 @@ export const KINDS: readonly Kind[] = [
     hash: 'sha384',
     speed: 'ecdsap384',
     turns: 0.5,
+    warmUps: 0,
     processes: 0.25,
   },
   {
@@ -67,6 +76,7 @@ export const KINDS: readonly Kind[] = [
     signature: 'ED25519',
     speed: 'ed25519',
     turns: 0.5,
+    warmUps: 0,
     processes: 0.25,
   },
 ];
