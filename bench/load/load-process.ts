@@ -30,6 +30,7 @@ class Load {
   #next = 0;
   #answered = 0;
   #inWindow = 0;
+  #isDue = false;
   #openedAt = 0;
   #windowMs = 0;
 
@@ -61,7 +62,13 @@ class Load {
     this.#window = 'open';
     this.#openedAt = performance.now();
     tell({ type: 'opened' });
-    if ('ms' in this.plan.until) setTimeout(() => this.#close(), this.plan.until.ms);
+    if ('ms' in this.plan.until) setTimeout(() => this.#end(), this.plan.until.ms);
+  }
+
+  /** The time is over. A window without an answer says nothing: it lasts until there is one. */
+  #end(): void {
+    this.#isDue = true;
+    if (this.#inWindow > 0) this.#close();
   }
 
   #close(): void {
@@ -114,7 +121,8 @@ class Load {
     if (this.#window !== 'open') return;
     this.#inWindow += 1;
     this.#latencies.record(Math.max(1, latencyNs));
-    if ('answers' in this.plan.until && this.#inWindow === this.plan.until.answers) this.#close();
+    const { until } = this.plan;
+    if (this.#isDue || ('answers' in until && this.#inWindow === until.answers)) this.#close();
   }
 }
 
