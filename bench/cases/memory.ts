@@ -5,7 +5,7 @@ import { SigningKey } from '../signing-key.js';
 
 const SAMPLE_MS = 500;
 
-/** Memory and the event loop under full load for long, of a server that has done all kinds of work before. */
+/** Memory and the event loop under full load for long, of the server that the parts before have worked with. */
 async function run({ stage, pairs, report, scale }: Bench): Promise<void> {
   const { api, client, load } = await pairs.current();
   const key = await SigningKey.create(client, KINDS[0]!);
