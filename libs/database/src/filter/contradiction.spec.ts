@@ -15,6 +15,7 @@ describe('conditions', () => {
     'metadata.a.b[eq]5;tags[ct]a;metadata.a.b[eq]6',
     'metadata.a[eq]5;metadata.a[eq]x',
     'metadata.a[eq]true;metadata.a[eq]false',
+    'has_private_key[eq]true;has_private_key[eq]false',
   ])('contradict each other: %s', (filter) => {
     expect(contradictory(filter)).toBe(true);
   });
@@ -28,6 +29,7 @@ describe('conditions', () => {
     'name[eq]a;name[eq_ic]A',
     'tags[ct]a;tags[ct]b',
     'size[eq]1;size[eq]1.0',
+    'creation_ts[eq]2025-01-01;creation_ts[eq]2025-01-01T00:00:00.000Z',
     'metadata.a[eq]5;metadata.a[eq]5.0',
     'metadata.a[eq]5;metadata.a[eq]6.0',
     'metadata.a[eq]x;metadata.b[eq]y',

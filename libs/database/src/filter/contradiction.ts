@@ -1,5 +1,5 @@
 import type { Condition } from './condition.js';
-import { onlySpelling } from './marks.js';
+import { plainSpelling } from './marks.js';
 
 /** Whether conditions ask one place for two values at once: no row meets them, and none need be looked at. */
 export const areContradictory = (conditions: readonly Condition[]): boolean =>
@@ -13,4 +13,4 @@ function contradicts(one: Condition, other: Condition): boolean {
 
 /** What a field has in every row that meets the condition, or a member of metadata, which is a scalar then. */
 const onlyValue = (condition: Condition): string | undefined =>
-  condition.operator === 'eq' && condition.field.kind !== 'list' ? onlySpelling(condition) : undefined;
+  condition.operator === 'eq' ? plainSpelling(condition) : undefined;

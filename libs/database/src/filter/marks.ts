@@ -9,13 +9,16 @@ import { isNumberSyntax } from './literals.js';
 export function conditionMark(condition: Condition): string | undefined {
   const { field, path, operator } = condition;
   if (field.mark === undefined || operator !== (field.kind === 'list' ? 'ct' : 'eq')) return undefined;
-  const value = onlySpelling(condition);
+  const value = plainSpelling(condition);
   if (value === undefined) return undefined;
   return `${field.mark}:${field.kind === 'json' ? `${path.map(counted).join('')}=${value}` : value}`;
 }
 
-/** The condition's operand, if no other text is equal to it: a number is, unless it is in its plainest spelling. */
-export function onlySpelling({ field, operand: [value = ''] }: Condition): string | undefined {
+/**
+ * How marks spell every value that the condition's operand is equal to; undefined for a number that is not in its
+ * plainest spelling itself, and for dates.
+ */
+export function plainSpelling({ field, operand: [value = ''] }: Condition): string | undefined {
   if (field.kind === 'date') return undefined;
   const isNumber = field.kind === 'number' || (field.kind === 'json' && isNumberSyntax(value));
   return isNumber && !isPlain(value) ? undefined : value;

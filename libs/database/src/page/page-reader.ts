@@ -29,10 +29,11 @@ type Candidate<Row> = Keyed<Row> & { readonly is_listed: true | null };
 const TRIED = 200;
 
 /**
- * So many pages of each stream, and no fewer rows than are tried, are compared to find what is in all: two that a sixth
- * of the rows have each meet in a page. It costs less than fetching 200 rows.
+ * So many rows of each stream are compared to find those that are in all, and so many for each row of a page: two that
+ * a sixth of the rows have each meet in a page. More than are tried, to see that those of one stream are in none other.
  */
-const COMPARED_PAGES = 6;
+const COMPARED = 300;
+const COMPARED_EACH = 6;
 
 /** So many are all fetched and sorted, where a listing is in another order than theirs. */
 const SORTED = 5_000;
@@ -74,8 +75,9 @@ export class PageReader<Row extends object> {
     if (rarest && rarest.rows < few) return this.#walk(terms, rarest.stream);
     const ordered = census.find(({ stream }) => stream.ordered)?.stream;
     const walked = ordered ?? wholeTable(resource, terms);
-    const isTried = exact && isWithin(census, listing.sort.mode);
-    const begin = isTried ? undefined : await (inOrder ? this.#walk(terms, walked, TRIED) : this.#try());
+    // Those that are tried fill no longer page than they are.
+    const isVain = inOrder && (listing.limit >= TRIED || (exact && isWithin(census, listing.sort.mode)));
+    const begin = isVain ? undefined : await (inOrder ? this.#walk(terms, walked, TRIED) : this.#try());
     if (begin?.after) return begin;
     // One mark alone finds no less than its own stream, which is known to be long.
     const single = this.#marks.size <= ((inOrder ? ordered : rarest) ? 1 : 0);
@@ -100,7 +102,7 @@ export class PageReader<Row extends object> {
     if (streams.length === 0) return [];
     const { resource, listing } = this;
     const limit = listing.limit + 1;
-    const together = { within: Math.max(most, COMPARED_PAGES * limit), limit };
+    const together = { within: Math.max(COMPARED, COMPARED_EACH * limit), limit };
     const scope = { most, ...(exact && { together }) };
     const census = await this.tx.run<Census>(censusQuery(resource, terms, listing, streams, scope));
     return census
