@@ -57,12 +57,12 @@ const loadOf = ({ api, client }: Listing, paths: readonly string[]): LoadCase =>
 const look = async (listing: Listing, path: string, seconds: number): Promise<Figures> =>
   (await listing.bench.meter.measure({ ...loadOf(listing, [path]), seconds })).figures;
 
+const filtered = (filter: string): string =>
+  `${KEYS}${query({ ...(filter && { filter }), limit: String(LIMIT) })}`;
+
 /** Some hundred requests a second are too few for V8: so many windows, on more connections than are measured. */
 async function warmUp(listing: Listing, filters: readonly string[], windows = 1): Promise<void> {
-  const paths = filters.map(
-    (filter) => `${KEYS}${query({ ...(filter && { filter }), limit: String(LIMIT) })}`,
-  );
-  const load = { ...loadOf(listing, paths), connections: WARMING };
+  const load = { ...loadOf(listing, filters.map(filtered)), connections: WARMING };
   await listing.bench.meter.warmUp(...Array.from({ length: windows }, () => load));
 }
 
@@ -145,15 +145,14 @@ async function filters(listing: Listing): Promise<void> {
   );
   const slowest: { filter: string; figures: Figures }[] = [];
   for (const filter of [...single, ...pairs]) {
-    const figures = await look(listing, `${KEYS}${query({ filter, limit: String(LIMIT) })}`, LOOK_S);
+    const figures = await look(listing, filtered(filter), LOOK_S);
     slowest.push({ filter, figures });
   }
   const byTime = (): unknown => slowest.sort((a, b) => b.figures.p50Ms - a.figures.p50Ms);
   byTime();
   // A look is short, and the longest of eighty is mostly one that was disturbed: the first are measured again.
   for (const one of slowest.slice(0, SHOWN)) {
-    const path = `${KEYS}${query({ filter: one.filter, limit: String(LIMIT) })}`;
-    one.figures = await look(listing, path, listing.bench.scale.seconds);
+    one.figures = await look(listing, filtered(one.filter), listing.bench.scale.seconds);
   }
   byTime();
   const middle = slowest[Math.floor(slowest.length / 2)]!;

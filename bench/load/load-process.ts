@@ -62,11 +62,11 @@ class Load {
     this.#window = 'open';
     this.#openedAt = performance.now();
     tell({ type: 'opened' });
-    if ('ms' in this.plan.until) setTimeout(() => this.#end(), this.plan.until.ms);
+    if ('ms' in this.plan.until) setTimeout(() => this.#fallDue(), this.plan.until.ms);
   }
 
-  /** The time is over. A window without an answer says nothing: it lasts until there is one. */
-  #end(): void {
+  /** A window without an answer says nothing: it lasts until there is one. */
+  #fallDue(): void {
     this.#isDue = true;
     if (this.#inWindow > 0) this.#close();
   }
