@@ -75,7 +75,7 @@ export class PageReader<Row extends object> {
     if (rarest && rarest.rows < few) return this.#walk(terms, rarest.stream);
     const ordered = census.find(({ stream }) => stream.ordered)?.stream;
     const walked = ordered ?? wholeTable(resource, terms);
-    // Those that are tried fill no longer page than they are.
+    // So few rows never fill a page as long, nor one that comparing the beginnings has not filled.
     const isVain = inOrder && (listing.limit >= TRIED || (exact && isWithin(census, listing.sort.mode)));
     const begin = isVain ? undefined : await (inOrder ? this.#walk(terms, walked, TRIED) : this.#try());
     if (begin?.after) return begin;
@@ -136,6 +136,7 @@ export class PageReader<Row extends object> {
     return this.#from(idsSource(ids, resource));
   }
 
+  /** The page of rows that are known to be the next ones in order. */
   async #candidates(terms: TermIndex, candidates: Candidates): Promise<Page<Row>> {
     const { tx, resource, listing } = this;
     const found = await tx.run<Candidate<Row>>(candidatesQuery(resource, terms, listing, candidates));
