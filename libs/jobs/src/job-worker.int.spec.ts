@@ -147,8 +147,8 @@ describe.each(['PostgreSQL', 'Redis'])('a job that %s tells of', (backend) => {
     });
     const gate = new Gate();
     const first = new TestKind('test.first', () => gate.pass());
-    // Every turn is one step, and no sweep helps.
-    const times = { ...QUICK, redispatchMs: 60_000, turnMs: 0 };
+    // Every turn is one step. No sweep helps, nor has a job for the instant in which its turn would come.
+    const times = { ...QUICK, redispatchMs: 60_000, sweepMs: 60_000, turnMs: 0 };
     await stage.worker([kind, first], times, 1);
     const queue = stage.queue();
     await expect.poll(() => queue.reachable).toBe(true);
