@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../../../test/harness/postgres.js';
 import { createDataSource } from './data-source.js';
 import { Database } from './database.js';
@@ -75,13 +76,57 @@ describe('a transaction', () => {
     expect(rows).toEqual([]);
   });
 
-  it('is not taken for committed where a statement failed and nobody minded', async () => {
-    let told = false;
-    const work = async (tx: Transaction): Promise<void> => {
-      tx.afterCommit(() => void (told = true));
-      await tx.query('SELECT 1/0').catch(() => undefined);
-    };
-    await expect(database.transaction({ tenantId: 'a' }, work)).rejects.toThrow(/failed/);
-    expect(told).toBe(false);
+  it.each([false, true])(
+    'is not taken for committed where a statement failed and nobody minded (only reading: %s)',
+    async (readOnly) => {
+      let told = false;
+      const work = async (tx: Transaction): Promise<void> => {
+        tx.afterCommit(() => void (told = true));
+        await tx.query('SELECT 1/0').catch(() => undefined);
+      };
+      await expect(database.transaction({ tenantId: 'a' }, work, { readOnly })).rejects.toThrow(/failed/);
+      expect(told).toBe(false);
+      expect(await database.transaction({ tenantId: 'b' }, tenantOf)).toBe('b');
+    },
+  );
+
+  it('that only reads cannot write', async () => {
+    const work = (tx: Transaction): Promise<number> =>
+      tx.execute(`INSERT INTO key_use (tenant_id, key_id, last_used_ts) VALUES ('a', 'k', now())`);
+    await expect(database.transaction({ tenantId: 'a' }, work, { readOnly: true })).rejects.toMatchObject({
+      code: '25006',
+    });
+  });
+
+  it('that only reads is over before its connection is another transaction’s', async () => {
+    const xact = `SELECT current_setting('claviger.tenant', true) AS tenant, now()::text AS begun`;
+    const begun = async (tenantId: string): Promise<object> =>
+      (await database.transaction({ tenantId }, (tx) => tx.query(xact), { readOnly: true }))[0]!;
+    const seen = [await begun('a'), await begun('b'), ...(await Promise.all([begun('c'), begun('d')]))];
+    expect(seen).toMatchObject([{ tenant: 'a' }, { tenant: 'b' }, { tenant: 'c' }, { tenant: 'd' }]);
+    expect(new Set(seen.map((one) => JSON.stringify(one))).size).toBe(4);
+  });
+
+  it('that only reads gives what it read before its end is answered', async () => {
+    const source = createDataSource({ url: test.appUrl, poolSize: 1, applicationName: 't' });
+    const reader = new Database(await source.initialize());
+    const order: string[] = [];
+    const client = pg.Client.prototype;
+    const query: (...args: unknown[]) => Promise<unknown> = client.query;
+    let over: Promise<unknown> | undefined;
+    vi.spyOn(client, 'query').mockImplementation(function (this: pg.Client, ...args: unknown[]) {
+      const answer = query.apply(this, args);
+      if (args[0] === 'COMMIT') over = answer.then(() => order.push('over'));
+      return answer;
+    });
+    try {
+      await reader.transaction({ tenantId: 'a' }, tenantOf, { readOnly: true });
+      order.push('read');
+      await over;
+    } finally {
+      vi.restoreAllMocks();
+      await reader.close();
+    }
+    expect(order).toEqual(['read', 'over']);
   });
 });

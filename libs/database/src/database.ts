@@ -84,6 +84,7 @@ export class Database {
     tenantId: string | undefined,
   ): Promise<T> {
     const runner = this.dataSource.createQueryRunner();
+    let reading: Promise<unknown> | undefined;
     try {
       const client = (await runner.connect()) as pg.PoolClient;
       // Not waited for: the first statement of `work` follows at once, on the same wire.
@@ -95,7 +96,8 @@ export class Database {
       try {
         const result = await upToItsEnd(tx, work);
         await begun;
-        await commit(client);
+        if (options.readOnly) reading = endReading(client);
+        else await commit(client);
         tx.committed();
         return result;
       } catch (error) {
@@ -105,7 +107,10 @@ export class Database {
         throw error;
       }
     } finally {
-      await runner.release().catch(() => undefined);
+      const released = Promise.resolve(reading)
+        .then(() => runner.release())
+        .catch(() => undefined);
+      if (!reading) await released;
     }
   }
 }
@@ -139,8 +144,19 @@ async function upToItsEnd<T>(tx: Transaction, work: (tx: Transaction) => Promise
   }
 }
 
+const FAILED = 'a transaction whose statement failed was to be committed';
+
 /** PostgreSQL answers the COMMIT of a transaction that failed by rolling it back, and calls that no error. */
 async function commit(client: pg.PoolClient): Promise<void> {
   const { command } = await client.query('COMMIT');
-  if (command !== 'COMMIT') throw new Error('a transaction whose statement failed was to be committed');
+  if (command !== 'COMMIT') throw new Error(FAILED);
+}
+
+/**
+ * The same for one that only read, which has nothing to lose: whoever asked has what it read, and does not wait until
+ * the database has heard of the end. Resolves when it has, and the connection may be another's.
+ */
+function endReading(client: pg.PoolClient): Promise<unknown> {
+  if (client.getTransactionStatus() === 'E') throw new Error(FAILED);
+  return client.query('COMMIT').catch(() => undefined);
 }
