@@ -9,6 +9,8 @@ export interface BareStatement {
   readonly params: readonly unknown[];
 }
 
+export type BareFigures = Pick<Figures, 'requests' | 'p50Ms' | 'p99Ms'>;
+
 const WARM_UP = 5;
 
 /**
@@ -19,7 +21,7 @@ export async function timeStatement(
   connection: pg.Client,
   { tenant, text, params }: BareStatement,
   seconds: number,
-): Promise<Pick<Figures, 'requests' | 'p50Ms' | 'p99Ms'>> {
+): Promise<BareFigures> {
   const times = createHistogram({ lowest: 1, highest: 60_000_000_000, figures: 3 });
   const query = { name: `bench-${tenant}-${text}`.slice(0, 63), text, values: [...params] };
   await connection.query('BEGIN');
