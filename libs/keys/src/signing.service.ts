@@ -1,8 +1,9 @@
 import type { AuditAction, AuditLog } from '#audit';
 import { formatSignature, type KeySpec } from '#crypto';
-import type { EngineRegistry } from '#engines';
+import type { Engine, EngineRegistry } from '#engines';
 import { AppError, invalidMember, type RequestContext } from '#kernel';
 import type { TenantDirectory, TenantKeys } from '#tenants';
+import { Backlog } from './backlog.js';
 import { Coalescer } from './coalescer.js';
 import type { KeyDirectory, StoredKey } from './key-directory.js';
 import { textFault } from './key-rules.js';
@@ -31,19 +32,20 @@ interface Made {
   readonly spec: KeySpec;
   readonly request: SignatureRequest;
   readonly signature: Buffer;
-  /** How long the engine took for it. */
-  readonly tookMs: number;
+  /** How long others were signed for before it. */
+  readonly inLineMs: number;
 }
 
-/** What took its time, on the pool or in a device, waits so much of that time for others to go on with … */
-const WAIT_SHARE = 0.1;
+/** What stood in line, for the pool or a device, waits so much of that time again for others to go on with … */
+const WAIT_SHARE = 0.3;
 /** … and never longer. */
-const WAIT_MS = 25;
+const WAIT_MS = 60;
 /** Timers know no less. */
 const LEAST_WAIT_MS = 1;
 
 /** Signs with keys of the tenant. No signature leaves whose audit record is not durable. */
 export class SigningService {
+  readonly #backlog = new Backlog<Engine, KeySpec>();
   readonly #slow = new Coalescer();
 
   constructor(
@@ -72,7 +74,7 @@ export class SigningService {
     action: AuditAction = 'kms.key.sign',
   ): Promise<Buffer> {
     const made = await this.#make(stored, request);
-    const waitMs = Math.min(WAIT_MS, made.tookMs * WAIT_SHARE);
+    const waitMs = Math.min(WAIT_MS, made.inLineMs * WAIT_SHARE);
     if (waitMs >= LEAST_WAIT_MS) await this.#slow.wait(waitMs);
     const { auditMac } = await this.tenantKeys.of(ctx.tenantId);
     if (!(await this.#record(ctx, made, auditMac, action))) throw await this.#whyRefused(ctx, stored.key);
@@ -128,9 +130,11 @@ export class SigningService {
     if (key.state !== 'enabled') throw notEnabled(key);
     const { row, type, data } = request;
     const saltLength = typeof request.saltLength === 'number' ? request.saltLength : undefined;
+    const engine = engineOf(this.engines, key);
     const sinceMs = performance.now();
-    const signature = await engineOf(this.engines, key).sign(target, { row, type, data, saltLength });
-    return { key, spec: target.spec, request, signature, tookMs: performance.now() - sinceMs };
+    const signature = await engine.sign(target, { row, type, data, saltLength });
+    const inLineMs = this.#backlog.inLineMs(engine, target.spec, performance.now() - sinceMs);
+    return { key, spec: target.spec, request, signature, inLineMs };
   }
 
   /** Whether it was recorded. Pushes the record before it returns. */
