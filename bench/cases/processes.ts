@@ -11,7 +11,7 @@ const TENANT = 'bench-processes';
 /** Of each process. */
 const CONNECTIONS = 32;
 /** More often than other parts: something must hold of it that noise is larger than. */
-const TURNS = 1.5;
+const TURNS = 2;
 
 /** What a request costs of two processes that have a processor each: the quicker one answers more of them. */
 const ofBoth = (one: number, other: number): number => 2 / (1 / one + 1 / other);

@@ -27,7 +27,7 @@ type Outcomes = Readonly<{ empty: Outcome; raw: Outcome; digest?: Outcome }>;
 
 interface Measured {
   readonly outcomes: Outcomes;
-  /** What `openssl` needs for a signature, for each turn: measured anew where something must hold of it, else once. */
+  /** What `openssl` needs for a signature, for each turn: measured between turns where something must hold of it, else once. */
   readonly signUs: readonly number[];
 }
 
@@ -45,10 +45,9 @@ async function measure(bench: Bench, key: SigningKey): Promise<Measured> {
     // By another key: what is recorded of the measured one is counted.
     await bench.meter.warmUp(signing('raw', await SigningKey.create(client, kind)));
   }
-  const signUs: number[] = [];
+  const measuredUs: number[] = [];
   const compareWith = async (): Promise<void> =>
-    void signUs.push((await bench.speeds.measure(kind.speed)).signUs);
-  if (!besideOpenSsl) await compareWith();
+    void measuredUs.push((await bench.speeds.measure(kind.speed)).signUs);
   const outcomes = await bench.meter.compare(
     {
       empty: { ...load, servers: [empty], requests: key.emptyRequests() },
@@ -58,7 +57,11 @@ async function measure(bench: Bench, key: SigningKey): Promise<Measured> {
     Math.ceil(kind.turns * bench.scale.turns),
     besideOpenSsl ? compareWith : undefined,
   );
-  while (signUs.length < outcomes.raw.turns.length) signUs.push(signUs[0]!);
+  // Of a turn, what was measured before it and after it: a signature's window is as far from either.
+  await compareWith();
+  const signUs = outcomes.raw.turns.map((_, turn) =>
+    median(besideOpenSsl ? measuredUs.slice(turn, turn + 2) : measuredUs),
+  );
   return { outcomes, signUs };
 }
 
