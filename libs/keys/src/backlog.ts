@@ -7,8 +7,8 @@ export class Backlog<Place extends object, Kind> {
 
   /** Of `tookMs`, what others took before it; nothing for the first of its kind. */
   inLineMs(place: Place, kind: Kind, tookMs: number): number {
-    let least = this.#leastMs.get(place);
-    if (!least) this.#leastMs.set(place, (least = new Map()));
+    const least = this.#leastMs.get(place) ?? new Map<Kind, number>();
+    this.#leastMs.set(place, least);
     const leastMs = Math.min(tookMs, least.get(kind) ?? Infinity);
     least.set(kind, leastMs);
     return tookMs - leastMs;
