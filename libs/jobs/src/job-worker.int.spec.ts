@@ -123,7 +123,7 @@ describe.each(['PostgreSQL', 'Redis'])('a job that %s tells of', (backend) => {
       if (job.input === 'first') return gate.pass();
       order.push(job.ctx.tenantId);
     });
-    await stage.worker([kind], { ...QUICK, redispatchMs: 60_000 }, 1);
+    await stage.worker([kind], { ...QUICK, redispatchMs: 60_000, sweepMs: 60_000 }, 1);
     const queue = stage.queue();
     await expect.poll(() => queue.reachable).toBe(true);
     await stage.enqueue(queue, kind.kind, 'first');
