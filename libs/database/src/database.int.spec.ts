@@ -99,13 +99,13 @@ describe('a transaction', () => {
     });
   });
 
-  it('that only reads is over before its connection is another transaction’s', async () => {
-    const xact = `SELECT current_setting('claviger.tenant', true) AS tenant, now()::text AS begun`;
-    const begun = async (tenantId: string): Promise<object> =>
-      (await database.transaction({ tenantId }, (tx) => tx.query(xact), { readOnly: true }))[0]!;
-    const seen = [await begun('a'), await begun('b'), ...(await Promise.all([begun('c'), begun('d')]))];
-    expect(seen).toMatchObject([{ tenant: 'a' }, { tenant: 'b' }, { tenant: 'c' }, { tenant: 'd' }]);
-    expect(new Set(seen.map((one) => JSON.stringify(one))).size).toBe(4);
+  it('that only reads is over when the next one on its connection begins', async () => {
+    const begun = async (tenantId: string): Promise<unknown> =>
+      (
+        await database.transaction({ tenantId }, (tx) => tx.query('SELECT now()::text'), { readOnly: true })
+      )[0];
+    // Of one transaction, it is the same time.
+    expect(await begun('a')).not.toEqual(await begun('b'));
   });
 
   it('that only reads gives what it read before its end is answered', async () => {

@@ -8,6 +8,7 @@ import { Transaction } from './transaction.js';
 export interface TransactionOptions {
   /** Time a single statement may take, in milliseconds. */
   readonly statementTimeoutMs?: number;
+  /** It writes nothing, and is answered when all is read: its end is not waited for. */
   readonly readOnly?: boolean;
   /** Plans that the transaction does without (`enable_…` of PostgreSQL). */
   readonly without?: readonly PlanType[];
@@ -96,7 +97,7 @@ export class Database {
       try {
         const result = await upToItsEnd(tx, work);
         await begun;
-        if (options.readOnly) reading = endReading(client);
+        if (options.readOnly && tx.allAnswered) reading = endReading(client);
         else await commit(client);
         tx.committed();
         return result;
@@ -144,19 +145,14 @@ async function upToItsEnd<T>(tx: Transaction, work: (tx: Transaction) => Promise
   }
 }
 
-const FAILED = 'a transaction whose statement failed was to be committed';
-
 /** PostgreSQL answers the COMMIT of a transaction that failed by rolling it back, and calls that no error. */
 async function commit(client: pg.PoolClient): Promise<void> {
   const { command } = await client.query('COMMIT');
-  if (command !== 'COMMIT') throw new Error(FAILED);
+  if (command !== 'COMMIT') throw new Error('a transaction whose statement failed was to be committed');
 }
 
 /**
  * The same for one that only read, which has nothing to lose: whoever asked has what it read, and does not wait until
  * the database has heard of the end. Resolves when it has, and the connection may be another's.
  */
-function endReading(client: pg.PoolClient): Promise<unknown> {
-  if (client.getTransactionStatus() === 'E') throw new Error(FAILED);
-  return client.query('COMMIT').catch(() => undefined);
-}
+const endReading = (client: pg.PoolClient): Promise<unknown> => client.query('COMMIT').catch(() => undefined);

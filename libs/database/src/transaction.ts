@@ -8,6 +8,8 @@ export class Transaction {
   readonly #runner: QueryRunner;
   readonly #client: pg.PoolClient;
   #ended = false;
+  /** Statements that are not answered yet, or have failed. */
+  #unsettled = 0;
 
   constructor(
     runner: QueryRunner,
@@ -21,12 +23,14 @@ export class Transaction {
 
   get manager(): EntityManager {
     this.#open();
+    // What becomes of its statements is not seen here.
+    this.#unsettled += 1;
     return this.#runner.manager;
   }
 
   /** Runs one statement and gives its rows. */
   async query<Row extends pg.QueryResultRow>(text: string, params: readonly unknown[] = []): Promise<Row[]> {
-    return (await this.#open().query<Row>(text, [...params])).rows;
+    return (await this.#ask<Row>({ text, values: [...params] })).rows;
   }
 
   /**
@@ -38,7 +42,7 @@ export class Transaction {
     text: string,
     params: readonly unknown[],
   ): Promise<Row[]> {
-    return (await this.#open().query<Row>({ name, text, values: [...params] })).rows;
+    return (await this.#ask<Row>({ name, text, values: [...params] })).rows;
   }
 
   /** Runs a built statement. */
@@ -48,10 +52,15 @@ export class Transaction {
 
   /** Rows that an INSERT, UPDATE or DELETE touched. */
   async execute(text: string, params: readonly unknown[] = []): Promise<number> {
-    return (await this.#open().query(text, [...params])).rowCount ?? 0;
+    return (await this.#ask({ text, values: [...params] })).rowCount ?? 0;
   }
 
-  /** Runs `effect` after the commit, and not at all when the transaction fails. */
+  /** Whether each statement so far was answered, and none failed: then nothing can keep it from being committed as read. */
+  get allAnswered(): boolean {
+    return this.#unsettled === 0;
+  }
+
+  /** Runs `effect` after the commit (of one that only reads: at its end), and not at all when the transaction fails. */
   afterCommit(effect: () => void): void {
     this.#committed.push(effect);
   }
@@ -61,9 +70,17 @@ export class Transaction {
     this.#ended = true;
   }
 
-  /** Called by the database once the commit is durable. */
+  /** Called by the database once the commit is durable, or all was read. */
   committed(): void {
     for (const effect of this.#committed) effect();
+  }
+
+  async #ask<Row extends pg.QueryResultRow>(query: pg.QueryConfig): Promise<pg.QueryResult<Row>> {
+    const client = this.#open();
+    this.#unsettled += 1;
+    const result = await client.query<Row>(query);
+    this.#unsettled -= 1;
+    return result;
   }
 
   /** The connection. Another tenant's statements may run on it once this transaction has ended. */
