@@ -85,6 +85,7 @@ export class Database {
     tenantId: string | undefined,
   ): Promise<T> {
     const runner = this.dataSource.createQueryRunner();
+    const release = (): Promise<void> => runner.release().catch(() => undefined);
     let reading: Promise<unknown> | undefined;
     try {
       const client = (await runner.connect()) as pg.PoolClient;
@@ -108,10 +109,8 @@ export class Database {
         throw error;
       }
     } finally {
-      const released = Promise.resolve(reading)
-        .then(() => runner.release())
-        .catch(() => undefined);
-      if (!reading) await released;
+      if (reading) void reading.then(release);
+      else await release();
     }
   }
 }
