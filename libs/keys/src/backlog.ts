@@ -7,8 +7,11 @@ export class Backlog<Place extends object, Kind> {
 
   /** Of `tookMs`, what others took before it; nothing for the first of its kind. */
   inLineMs(place: Place, kind: Kind, tookMs: number): number {
-    const least = this.#leastMs.get(place) ?? new Map<Kind, number>();
-    this.#leastMs.set(place, least);
+    let least: Map<Kind, number> | undefined = this.#leastMs.get(place);
+    if (!least) {
+      least = new Map();
+      this.#leastMs.set(place, least);
+    }
     const leastMs = Math.min(tookMs, least.get(kind) ?? Infinity);
     least.set(kind, leastMs);
     return tookMs - leastMs;
